@@ -1,4 +1,4 @@
-"""The e-mail address, and the name that an account had on a day, as model fields."""
+"""The address, the name that an account had on a day, and a message's urgency, as model fields."""
 
 import unicodedata
 from typing import Any
@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext
 
+from accounts.messages import kinds
 from extensions.text import HIDDEN_CHARACTER, is_ignorable
 
 MAX_FULL_NAME_LENGTH = 301  # first and last name, and a space
@@ -93,3 +94,14 @@ def name_that_day() -> "models.CharField[str | None, str | None]":
     is empty if the account had no name.
     """
     return models.CharField(max_length=MAX_FULL_NAME_LENGTH, null=True, editable=False)
+
+
+class UrgencyField(models.PositiveSmallIntegerField):
+    """1 for a message that a person waits for, 0 for any other: by its kind, when it is saved."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> int:
+        """Return the urgency of the row's `kind`; 0 for one of a newer version."""
+        kind = kinds().get(getattr(model_instance, "kind", ""))
+        urgency = int(kind is not None and kind.is_urgent)
+        setattr(model_instance, self.attname, urgency)
+        return urgency

@@ -4,8 +4,8 @@ The queue of messages (`accounts.models.message`) knows no visit: the kinds of m
 stand in `appointment.messages`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -15,6 +15,8 @@ from django.db import models
 from django.utils.module_loading import import_string
 
 EMAIL, SMS, PUSH = "email", "sms", "push"
+CHANNELS = (EMAIL, SMS, PUSH)
+DEFAULT_CHANNELS = {EMAIL: True, SMS: False, PUSH: False}
 AS_CHOSEN = ""  # the channel of a message until it is known which ones its person has chosen
 
 
@@ -37,7 +39,9 @@ class Message:
     """A message ready to be sent. The subject holds no secret and no medical detail.
 
     `to`: an e-mail address, a telephone number (E.164) or the token of a device, by the channel.
-    `alternatives`: further forms of the text, as pairs of content and media type.
+    `also_to`: the tokens of the person's other devices. `alternatives`: further forms of the text,
+    as pairs of content and media type. `attachments`: name, content and media type of each.
+    `key`: the same at each try of a row; the queue sets it.
     """
 
     channel: str
@@ -45,6 +49,10 @@ class Message:
     subject: str
     text: str
     alternatives: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[tuple[str, bytes, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    also_to: tuple[str, ...] = ()
+    key: str = ""
 
 
 class PutOff(Exception):
@@ -64,18 +72,29 @@ class MessageKind:
 
     `about`: what `object_id` is the key of; empty where it is about an account. `is_urgent`: goes
     before the other kinds, since a person waits for it. `is_limited`: counts toward the tries at
-    one address within an hour.
+    one address within an hour. `is_chosen`: its person chooses the channels (NotificationChoice).
+    `is_needed`: its person cannot turn off all of them.
     """
 
     name: str
     about = ""
     is_urgent = False
     is_limited = False
+    is_chosen = False
+    is_needed = False
+
+    def channels(self, row: Any, at: datetime) -> tuple[str, ...]:
+        """Return the channels by which to send this row, of which no channel is known yet.
+
+        None of them if the person does not want this kind. Raises Unreachable if the person has
+        chosen some but is reached by none of them.
+        """
+        return (EMAIL,)
 
     def compose(self, row: Any, at: datetime) -> Message | None:
-        """Return what to send for this row of the queue; None if there is no reason any more.
+        """Return what to send by the row's channel; None if there is no reason any more.
 
-        Raises PutOff, and Unreachable.
+        A row without a channel is written as a mail. Raises PutOff, and Unreachable.
         """
         raise NotImplementedError
 
@@ -88,6 +107,6 @@ def kinds() -> dict[str, MessageKind]:
 
 
 @cache
-def urgent_kinds() -> list[str]:
-    """Return the names of the kinds that go before the others."""
-    return [name for name, kind in kinds().items() if kind.is_urgent]
+def chosen_kinds() -> dict[str, MessageKind]:
+    """Map the names of the kinds whose channels people choose to them."""
+    return {name: kind for name, kind in kinds().items() if kind.is_chosen}

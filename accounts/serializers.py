@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.fields import get_error_detail
 
 from accounts.fields import EmailField, fold_email, validate_address
 from accounts.models import Device, User
-from accounts.models.device import UNKNOWN_DEVICE
+from accounts.models.device import MAX_PUSH_TOKEN, UNKNOWN_DEVICE
 from accounts.models.user import check_new_password
-from extensions.rest.fields import TextField
+from extensions.rest.fields import OptionalChoiceField, TextField
 from extensions.rest.serializers import (
     TEXT_FIELD_MAPPING,
     ModelSerializer,
@@ -28,6 +31,7 @@ USER = {
     "is_staff": False,
     "doctor": None,
     "date_joined": "2026-11-23T09:30:00Z",
+    "language": "es",
 }
 MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # examples, no secrets
 REQUIRED = serializers.Field.default_error_messages["required"]
@@ -51,15 +55,22 @@ PASSWORD: dict[str, Any] = {
     ]
 )
 class UserSerializer(PartialUpdateSerializer[User]):
-    """The caller's own account; only the names can be written."""
+    """The caller's own account; only the names and the language can be written."""
 
     doctor = serializers.PrimaryKeyRelatedField[Any](
         read_only=True, allow_null=True, help_text="The doctor this account belongs to, if any."
     )
 
+    language = OptionalChoiceField(
+        choices=settings.LANGUAGES,
+        required=False,
+        help_text="Of the account's mails; null: the language of the clinic.",
+    )
+
     class Meta:
         model = User
-        fields = ("id", "email", "first_name", "last_name", "is_staff", "doctor", "date_joined")
+        fields = ("id", "email", "first_name", "last_name", "is_staff", "doctor", "date_joined",
+                  "language")  # fmt: skip
         read_only_fields = ("id", "email", "is_staff", "date_joined")
         extra_kwargs = NAMES
 
@@ -253,3 +264,15 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
 
     def get_current(self, device: Device) -> bool:
         return device.token == self.context["request"].auth
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Of an app", {"token": "dQw4w9WgXcQ:APA91b"}, request_only=True)]
+)
+class PushTokenSerializer(Serializer):
+    """What the provider of push messages calls the app on the device."""
+
+    token = TextField(
+        max_length=MAX_PUSH_TOKEN,
+        validators=[RegexValidator(r"^[!-~]+\Z", _("Use visible ASCII characters."))],
+    )

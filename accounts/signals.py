@@ -1,4 +1,4 @@
-"""The signal that tells other apps of accounts that have ended."""
+"""The signals that tell other apps of accounts that have ended, and of ended logins."""
 
 from django.dispatch import Signal
 
@@ -6,3 +6,9 @@ from django.dispatch import Signal
 # send(sender=User, users=<set of primary keys>, at=<aware datetime>).
 # The receiver in `appointment.receivers` offers to others what the accounts were offered.
 account_ended = Signal()
+
+# Sent when all logins of an account end (a new password, sign out everywhere, an account that
+# becomes inactive), inside the transaction, with the account locked:
+# send(sender=User, user=<primary key>).
+# The receiver in `appointment.receivers` deletes what else opens the account's data.
+logins_ended = Signal()

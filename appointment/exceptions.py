@@ -1,5 +1,7 @@
 """Domain errors of appointments and of the waitlist."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from extensions.db.retry import StaleLock
@@ -110,6 +112,13 @@ class TooManyEntries(DomainError):
 
     code = "too_many_entries"
     message = _("The waitlist has the most entries of this account that are allowed at once.")
+
+
+class TooManyFeeds(DomainError):
+    """The account has as many calendar feeds as it may have."""
+
+    code = "too_many_feeds"
+    message: Any = _("This account has the most calendar feeds that are allowed. Revoke one first.")
 
 
 class NoOpenOffer(DomainError):

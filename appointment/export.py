@@ -13,12 +13,14 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.models import AuditEvent, KnownDevice, OutgoingMessage, User
+from accounts.models import AuditEvent, KnownDevice, NotificationChoice, OutgoingMessage, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     DeclinedSlot,
     IdempotencyKey,
+    Offer,
     WaitlistEntry,
 )
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
@@ -72,7 +74,9 @@ class Export:
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
             "known_devices": KnownDevice.objects.filter(user=account),
-            "mails": OutgoingMessage.objects.about(account),
+            "calendar_feeds": CalendarFeed.objects.filter(user=account),
+            "notifications": NotificationChoice.objects.filter(user=account),
+            "mails": self._messages(),
             "refused_logins": AccessAttempt.objects.filter(username=email),
             "patients": self.patients,
             "medical_history": MedicalHistory.objects.filter(**of_patients),
@@ -85,6 +89,14 @@ class Export:
             "claim_codes": ClaimCode.objects.filter(**of_patients),
             "access_log": log,
         }
+
+    def _messages(self) -> QuerySet[Any]:
+        """Return the messages to the account, and about the visits and offers of the patients."""
+        visits = Appointment.objects.filter(patient__in=self.patients)
+        offers = Offer.objects.filter(entry__patient__in=self.patients)
+        messages = OutgoingMessage.objects
+        of_visits = messages.about_rows("visit", visits) | messages.about_rows("offer", offers)
+        return messages.about(self.account) | of_visits
 
     def _rows_as_json(self, name: str, rows: QuerySet[Any]) -> Iterator[str]:
         """Yield each row as JSON, by primary key, read in batches."""

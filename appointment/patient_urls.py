@@ -11,5 +11,6 @@ router.register("medical-history", views.MedicalHistoryViewSet)
 urlpatterns = [
     path("", include(router.urls)),
     path("access-log/", views.AccessLogView.as_view(), name="access-log"),
+    path("notifications/", views.NotificationsView.as_view(), name="notifications"),
     path("export/", views.ExportView.as_view(), name="export"),
 ]

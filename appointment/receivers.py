@@ -9,8 +9,8 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.models import User
-from accounts.signals import account_ended
-from appointment.models import Appointment, Offer
+from accounts.signals import account_ended, logins_ended
+from appointment.models import Appointment, CalendarFeed, Offer
 from appointment.models.erasure import anonymize_for, end_for_deceased
 from appointment.models.merging import merge_into
 from doctor.signals import slots_changed, slots_closing
@@ -43,6 +43,18 @@ def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> 
 def withdraw_offers_of_accounts(users: set[int], at: datetime, **kwargs: Any) -> None:
     """Offer to others what was offered to the people of accounts that have ended."""
     Offer.objects.withdraw_from_accounts(users, at)
+
+
+@receiver(logins_ended)
+def end_feeds(user: int, **kwargs: Any) -> None:
+    """Delete the calendar feeds of an account whose logins have all ended."""
+    CalendarFeed.objects.filter(user=user).delete()
+
+
+@receiver(patient_erasing)
+def end_feeds_of_erased(patients: list[Patient], **kwargs: Any) -> None:
+    """Delete the calendar feeds of the patients."""
+    CalendarFeed.objects.end_for_erased(patients)
 
 
 @receiver(patient_erasing)

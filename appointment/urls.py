@@ -6,9 +6,16 @@ from appointment import views
 router = SimpleRouter(use_regex_path=False)
 router.register("my-appointments", views.AppointmentViewSet)
 router.register("waitlist", views.WaitlistViewSet, basename="waitlist")
+router.register("calendar-feeds", views.CalendarFeedViewSet)
 
 urlpatterns = [
     path("", include(router.urls)),
+    path("my-appointments/<id:pk>/calendar.ics", views.VisitCalendarView.as_view()),
+    path(
+        "calendar-feeds/<secret:secret>.ics",
+        views.FeedFileView.as_view(),
+        name="calendar-feed-file",
+    ),
     path("book/<id:doctor_id>/", views.BookView.as_view(), name="appointment-book"),
     path("cancel/<id:appointment_id>/", views.CancelView.as_view(), name="appointment-cancel"),
     path("reschedule/<id:appointment_id>/", views.RescheduleView.as_view()),

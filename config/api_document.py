@@ -17,6 +17,7 @@ SPECTACULAR_SETTINGS = {
         "config.openapi.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "FeedKindEnum": "appointment.models.CalendarFeed.Kind",
         "EventKindEnum": "appointment.models.AppointmentEvent.Kind",
         "HistoryKindEnum": "patient.models.MedicalHistory.Kind",
         "AppointmentStatusEnum": "appointment.models.Status",
@@ -26,7 +27,10 @@ SPECTACULAR_SETTINGS = {
     },
     "SERVERS": [{"url": "/", "description": "This server."}],
     "TAGS": [
-        {"name": "appointment", "description": "Visits, the waitlist and the work list."},
+        {
+            "name": "appointment",
+            "description": "Visits, the waitlist, the work list and calendars.",
+        },
         {"name": "auth", "description": "Accounts, devices and mailed tokens."},
         {"name": "doctor", "description": "Doctors, their hours and their free slots."},
         {"name": "patient", "description": "Profiles, dependents and medical history."},

@@ -51,6 +51,11 @@ LINKS_ARE_READABLE = Warning(
     hint="Give the https address of your client's pages.",
     id="config.W007",
 )
+CHANNELS_ARE_READABLE = Warning(
+    "SMS_URL or PUSH_URL does not begin with https://: others can read telephone numbers and keys.",
+    hint="Give the https address of the provider.",
+    id="config.W012",
+)
 NO_PROXY = Warning(
     "NUM_PROXIES=0: this server speaks no TLS, so that it refuses every call, or counts all "
     "callers behind a proxy as one.",
@@ -105,11 +110,16 @@ def server_is_reached_safely(app_configs: Any, **kwargs: Any) -> list[CheckMessa
         (SQLITE, connection.vendor == "sqlite"),
         (MAIL_IS_READABLE, is_smtp and not encrypts and settings.EMAIL_HOST not in THIS_MACHINE),
         (LINKS_ARE_READABLE, settings.LINK_URL.startswith("http://")),
+        (CHANNELS_ARE_READABLE, any(map(_is_http, settings.MESSAGE_CHANNELS.values()))),
         (NO_PROXY, settings.NUM_PROXIES == 0),
         (EVERYBODY_IS_A_PROXY, _include_everybody(settings.TRUSTED_PROXIES)),
         (MAIL_GOES_NOWHERE, not is_smtp),
     )
     return [warning for warning, applies in found if applies]
+
+
+def _is_http(channel: dict[str, Any]) -> bool:
+    return str(channel.get("OPTIONS", {}).get("url", "")).startswith("http://")
 
 
 @register()

@@ -199,7 +199,26 @@ def mail(url: str, base: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(NO_EMAIL_URL)
     usual_port = 465 if config.get("EMAIL_USE_SSL") else 587 if config.get("EMAIL_USE_TLS") else 25
     config["EMAIL_PORT"] = config["EMAIL_PORT"] or usual_port
+    if url.startswith("smtp"):
+        config["EMAIL_BACKEND"] = "extensions.smtp.EmailBackend"
     return {**config, "EMAIL_FILE_PATH": base / config["EMAIL_FILE_PATH"]}
+
+
+def channels(production: bool, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the channels by which messages leave, with their options; see docs/messages.md.
+
+    SMS and push go to SMS_URL and PUSH_URL. Without a URL a demo writes them into `folder`, and
+    in production the channel is off.
+    """
+    found: dict[str, dict[str, Any]] = {"email": {"BACKEND": "accounts.channels.mail.EmailChannel"}}
+    for name in ("sms", "push"):
+        if url := web_address(f"{name.upper()}_URL"):
+            options = {"url": url, "key": text(f"{name.upper()}_KEY")}
+            found[name] = {"BACKEND": "accounts.channels.http.HttpChannel", "OPTIONS": options}
+        elif not production:
+            options = {"folder": str(folder / "messages")}
+            found[name] = {"BACKEND": "accounts.channels.files.FileChannel", "OPTIONS": options}
+    return found
 
 
 def counting_cache(url: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from config.csp import OF_REST_FRAMEWORK, PERMISSIONS_POLICY, STYLE_ATTRIBUTES
-from extensions.rest.conditional import REVALIDATE
+from extensions.icalendar import MEDIA_TYPE as CALENDAR
+from extensions.rest.conditional import STATED
 
 
 class NoStoreMiddleware:
@@ -16,7 +17,8 @@ class NoStoreMiddleware:
 
     Most answers hold patients' data. One rule covers views that are added later. A view that gives
     everybody the same answer may say REVALIDATE: a cache stores it, and asks each time whether it
-    still holds. WhiteNoise answers static files further out, and caches may store those.
+    still holds. The file of a calendar may be kept by its one client. WhiteNoise answers static
+    files further out, and caches may store those.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -25,7 +27,7 @@ class NoStoreMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         stated = response.get("Cache-Control", "")
-        if stated != REVALIDATE and "no-store" not in stated:
+        if stated not in STATED and "no-store" not in stated:
             response["Cache-Control"] = "no-store"
         if response.status_code == HTTPStatus.NOT_MODIFIED:
             del response["Content-Length"]  # of the answer that the client has, not 0
@@ -53,6 +55,6 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
 
 
 def is_data(response: HttpResponseBase) -> bool:
-    """Whether the response is JSON or has no body, so that a policy of pages says nothing of it."""
-    kind = response.get("Content-Type", "")
-    return not kind or "json" in kind.partition(";")[0]
+    """Whether the response is data or has no body, so that a policy of pages says nothing of it."""
+    kind = response.get("Content-Type", "").partition(";")[0]
+    return not kind or "json" in kind or kind == CALENDAR

@@ -1,4 +1,4 @@
-"""Logging without personal data: the settings, a formatter and two filters."""
+"""Logging without personal data: the settings, a formatter and filters."""
 
 import logging
 import re
@@ -11,7 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"client_faults": {"()": "config.log.ClientErrorFilter"}},
+    "filters": {
+        "client_faults": {"()": "config.log.ClientErrorFilter"},
+        "secret_paths": {"()": "config.log.SecretPathFilter"},
+    },
     "formatters": {
         "line": {
             "()": "config.log.PrivateFormatter",
@@ -23,7 +26,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["client_faults"],
+            "filters": ["client_faults", "secret_paths"],
         },
     },
     "root": {"handlers": ["console"], "level": "INFO"},
@@ -91,6 +94,19 @@ def _message(error: BaseException) -> str:
     names = ("sqlstate", "table_name", "column_name", "constraint_name")
     named = [str(getattr(diagnosis, name)) for name in names if getattr(diagnosis, name, None)]
     return " ".join(named) or "(its words are left out)"
+
+
+class SecretPathFilter(logging.Filter):
+    """Mask the secret in the path of a calendar feed, wherever a message has such a path."""
+
+    path = re.compile(r"(/calendar-feeds/)(?!\d+(?:/|\s|$))[^/\s?\"']+")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        masked = self.path.sub(r"\1***", message)
+        if masked != message:
+            record.msg, record.args = masked, ()
+        return True
 
 
 class RequestTextFilter(logging.Filter):

@@ -133,7 +133,7 @@ def _refused_call(request: HttpRequest) -> Problem | None:
     if not _is_readable(request):
         return Problem(415)
     if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-        return Problem(403, detail=PLAIN)
+        return Problem(403, detail=str(PLAIN))
     if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         return Problem(413)
     return None

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +18,9 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from appointment.demo.logins import LOGINS, PASSWORD, PATIENT, Login
 from doctor.models import Schedule
+
+LONGEST_MAIL = 200_000  # bytes at the end of a file of mails that are read
+BETWEEN_MAILS = b"\n" + b"-" * 79 + b"\n"  # as Django's backend writes them
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Welcome:
     def context(self) -> dict[str, Any]:
         """Return the context of the template."""
         shown: dict[str, Any] = {"links": LINKS, "probes": PROBES, "password": PASSWORD}
-        shown["mailbox"] = mailbox()
+        shown |= {"mailbox": mailbox(), "latest": LatestMail.read()}
         return {**shown, "logins": self.logins, "booking": self.booking}
 
     @translation.override("en")
@@ -99,6 +104,31 @@ def mailbox() -> str:
     """Return the folder where a demo writes its mail, or "" if mail is sent instead."""
     in_files = settings.EMAIL_BACKEND.endswith("filebased.EmailBackend")
     return str(settings.MAIL["EMAIL_FILE_PATH"]) if is_demo() and in_files else ""
+
+
+@dataclass(frozen=True)
+class LatestMail:
+    """The newest mail in the folder of a demo: its subject, which holds no secret, and its file."""
+
+    subject: str
+    file: str
+
+    @classmethod
+    def read(cls) -> "LatestMail | None":
+        """Return the newest mail; None without one, or where mail is sent instead."""
+        folder = Path(mailbox() or "no folder")
+        try:
+            newest = max(folder.glob("*.log"), key=lambda file: file.stat().st_mtime, default=None)
+            if newest is None:
+                return None
+            with newest.open("rb") as file:
+                file.seek(max(0, newest.stat().st_size - LONGEST_MAIL))
+                text = file.read()
+        except OSError:  # a file may be deleted meanwhile
+            return None
+        last = text.rstrip(b"-\n").rpartition(BETWEEN_MAILS)[2]
+        subject = message_from_bytes(last.lstrip(), policy=policy.default)["Subject"]
+        return cls(" ".join(str(subject or "").split()), str(newest))
 
 
 def demo_logins() -> list[Login]:

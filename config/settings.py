@@ -187,13 +187,15 @@ else:
     DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "clinic@example.com")
 MAIL = environment.mail(EMAIL_URL, BASE_DIR)
 vars().update(MAIL)
-EMAIL_TIMEOUT = 10  # seconds
+EMAIL_TIMEOUT = 10  # seconds without a word of the server
 MESSAGE_KINDS = ["accounts.account_mails.KINDS", "appointment.messages.KINDS"]
+MESSAGE_CHANNELS = environment.channels(PRODUCTION, VAR_DIR)
 LINK_URL = environment.web_address("LINK_URL")  # of the client's pages, which mails link to
 
 # --- Calendar -------------------------------------------------------------------------------------
 
 HOURS_AHEAD_DAYS = environment.number("HOURS_AHEAD_DAYS", 90)
+DOCTOR_FEED_NAMES = environment.flag("DOCTOR_FEED_NAMES")  # of patients, in doctors' calendars
 DEMO_DAYS = environment.number("DEMO_DAYS", 30)
 
 # --- Limits ---------------------------------------------------------------------------------------

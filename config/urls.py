@@ -10,9 +10,10 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from accounts.login_limits import limits_logins
 from config import health, pages
 from config.document_view import DocumentView
-from extensions.rest.converters import IdConverter
+from extensions.rest.converters import IdConverter, SecretConverter
 
 register_converter(IdConverter, "id")
+register_converter(SecretConverter, "secret")
 # Swagger UI with its script at another URL, as the Content-Security-Policy requires. OPTIONS is
 # left out: the view answers it with 500.
 DOCS = SpectacularSwaggerSplitView.as_view(

@@ -13,7 +13,7 @@ from django.db import connections
 from django.urls import get_resolver
 
 from config import environment
-from config.log import RequestTextFilter
+from config.log import RequestTextFilter, SecretPathFilter
 
 demo = environment.is_demo()
 environment.restrict_new_files()
@@ -36,6 +36,8 @@ loglevel = "warning" if demo else "info"
 # searches are names of patients.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
 logging.getLogger("gunicorn.error").addFilter(RequestTextFilter())
+for name in ("gunicorn.error", "gunicorn.access"):
+    logging.getLogger(name).addFilter(SecretPathFilter())
 
 
 def on_starting(server: Any) -> None:

@@ -23,19 +23,19 @@ INSTANT = _("D j M Y, H:i e")
 
 def date_text(day: date) -> str:
     """Return a date without its weekday, such as 1 Dec 2026: of birth, or of a diagnosis."""
-    return format_date(day, DATE)
+    return format_date(day, str(DATE))
 
 
 def day_text(day: date) -> str:
     """Return a day with its weekday, such as Tue 1 Dec 2026."""
-    return format_date(day, DAY)
+    return format_date(day, str(DAY))
 
 
 def instant_text(instant: datetime, zone: tzinfo) -> str:
     """Return an instant on the clock of this zone, such as Tue 1 Dec 2026, 09:00 CET."""
     local = instant.astimezone(zone)
     # Django's format `e` is empty in the hour that comes twice in autumn, where it is needed most.
-    return f"{format_date(local, DAY_AND_TIME)} {local.tzname()}"
+    return f"{format_date(local, str(DAY_AND_TIME))} {local.tzname()}"
 
 
 def clock_text(instant: datetime, zone: tzinfo) -> str:
@@ -55,4 +55,4 @@ def _clocks_change(day: date, zone: tzinfo) -> bool:
 def span_text(start: datetime, end: datetime, zone: tzinfo) -> str:
     """Return a span of one day on the clock of this zone: Tue 1 Dec 2026, 09:00-09:30 CET."""
     first, last = start.astimezone(zone), end.astimezone(zone)
-    return f"{format_date(first, DAY_AND_TIME)}-{format_date(last, TIME)} {last.tzname()}"
+    return f"{format_date(first, str(DAY_AND_TIME))}-{format_date(last, TIME)} {last.tzname()}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, time
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import pgettext_lazy
 
 from extensions.dates import parse_date
 from extensions.text import APOSTROPHES, HYPHENS, folded_words
@@ -25,7 +26,11 @@ NATIONAL_ZERO = "(0)"  # as in +44 (0)7911 123456: dialed within the country onl
 ONE_SIGN = str.maketrans(
     dict.fromkeys(APOSTROPHES, "'") | dict.fromkeys(HYPHENS.replace("\u200c", ""), "-")
 )
-BORN, DECEASED = "born", "deceased"  # before and after the date of birth that a page shows
+# Before and after the date of birth that a page shows; a search in any language knows the English.
+# Translators: as pages write it between a name and a date, such as "Ana Gil, born 1 Dec 1970".
+BORN = pgettext_lazy("before a date of birth", "born")
+# Translators: as pages write it after a name, such as "Ana Gil, born 1 Dec 1970, deceased".
+DECEASED = pgettext_lazy("after a name", "deceased")
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def typed_terms(text: str) -> list[Term]:
     """
     typed = text[:MAX_SEARCH_LENGTH].replace("\0", " ").split()[:MAX_SEARCH_TERMS]
     tokens = [(raw, _plain(raw)) for each in typed if (raw := each.strip(",;"))]
-    if len(tokens) > 1 and tokens[-1][1].lower() == DECEASED:
+    if len(tokens) > 1 and tokens[-1][1].lower() in {"deceased", DECEASED}:
         tokens.pop()
     return list(_terms(tokens))
 
@@ -74,7 +79,7 @@ def _terms(tokens: list[Token]) -> Iterator[Term]:
         elif number := _phone_at_start(tokens):
             length, digits = number
             yield Term(_joined(tokens[:length]), digits=digits)
-        elif tokens[0][1].lower() != BORN or not _date_at_start(tokens[1:])[1]:
+        elif tokens[0][1].lower() not in {"born", BORN} or not _date_at_start(tokens[1:])[1]:
             yield from _terms_of_token(*tokens[0])
         tokens = tokens[length:]
 

@@ -122,8 +122,8 @@ class PatientResource(CsvResource):
         for identity in patient.identities():
             line = self.people.setdefault(identity, patient.line)
             if line != patient.line:
-                same = SAME_PHONE if len(identity) == 1 else SAME_NAME
-                found.append(Note(same % {"line": line}, is_doubt=True))
+                sentence: Any = SAME_PHONE if len(identity) == 1 else SAME_NAME
+                found.append(Note(sentence % {"line": line}, is_doubt=True))
         if stored is not None and not found:
             sentence = gettext(
                 "May be there already: %(patient)s, with this name and birth date or phone."

@@ -119,7 +119,7 @@ def take_back(admin_client: AdminClient, path: str, asked: Any) -> Any:
     return admin_client.send(path, FormReader(html).sent, _back="No, take me back")
 
 
-def messages_of(response: Any) -> list[str]:
+def messages_of(response: Any) -> list[Any]:
     """Return the messages at the top of the page."""
     return [str(message) for message in response.context["messages"]]
 

@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema_rs
 
 from config.problems import MEDIA_TYPE
+from extensions.icalendar import MEDIA_TYPE as CALENDAR
+from tests.calendars import broken_rules
 from tests.document import document
 
 DOCUMENT = "urn:document"
@@ -32,6 +34,8 @@ def faults(method: str, route: str, response: Any) -> Iterator[str]:
     documented = operation["responses"].get(str(response.status_code))
     if documented is None:
         yield f"undocumented status {response.status_code}"
+    elif kind == CALENDAR and kind in documented.get("content", {}):
+        yield from broken_rules(body)
     elif kind in documented.get("content", {}):
         place = f"{escaped(route)}/{method.lower()}/responses/{response.status_code}"
         pointer = f"#/paths/{place}/content/{escaped(kind)}/schema"

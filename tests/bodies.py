@@ -31,6 +31,10 @@ ENTRY = {
     "diagnosed_on": "2012-03-01",
     "notes": "In spring.",
 }
+NOTIFICATIONS = dict.fromkeys(
+    ("booked", "moved", "canceled", "offer", "reminder"),
+    {"email": True, "sms": True, "push": False},
+)
 # The bodies of these paths hold the token of a mailed link.
 MAILED = ("/api/auth/verify-email/", "/api/auth/password-reset/confirm/")
 
@@ -59,9 +63,11 @@ class Bodies:
         return {
             "/api/auth/register/": account,
             "/api/auth/login/": {"email": owner.email, "password": PASSWORD},
-            "/api/auth/profile/": names,
+            "/api/auth/profile/": {**names, "language": "es"},
             "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
             "/api/auth/password-reset/": {"email": owner.email},
+            "/api/auth/devices/": {"token": "of-an-app"},
+            "/api/patient/notifications/": NOTIFICATIONS,
             "/api/auth/delete-account/": {"password": PASSWORD},
             "/api/doctor/schedules/": self.hours(),
             "/api/doctor/weekly-hours/": self.every_week(),
@@ -75,6 +81,7 @@ class Bodies:
             "/api/appointment/cancel/": {"reason": "A cold"},
             "/api/appointment/reschedule/": {"slot_id": slot.pk},
             "/api/appointment/waitlist/": self.criteria(),
+            "/api/appointment/calendar-feeds/": {"kind": "patient"},
             f"{WORK_LIST}move/": {"slot_id": slot.pk},
             f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
             f"{WORK_LIST}keep/": {"reason": "The doctor comes for this patient"},

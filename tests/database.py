@@ -65,8 +65,12 @@ FOREIGN = (
     "NUM_PROXIES",
     "PGBOUNCER",
     "PORT",
+    "PUSH_KEY",
+    "PUSH_URL",
     "PYTHONDONTWRITEBYTECODE",
     "SECRET_KEY",
+    "SMS_KEY",
+    "SMS_URL",
     "TRUSTED_PROXIES",
 )
 

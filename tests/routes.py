@@ -7,7 +7,12 @@ from typing import Any
 from django.urls import URLPattern, get_resolver
 
 METHODS = ("get", "post", "put", "patch", "delete")
-FILE = "/api/patient/export/"  # answers with a file, never with a page of the browsable API
+# These answer with a file, never with a page of the browsable API; the latter two with calendars.
+FILES = (
+    "/api/patient/export/",
+    "/api/appointment/my-appointments/{id}/calendar.ics",
+    "/api/appointment/calendar-feeds/{secret}.ics",
+)
 DOCUMENTS = ("/api/schema/", "/api/docs/")  # the OpenAPI document, and the page that shows it
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^()]*\)")
 

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import time
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
 from rest_framework.test import APIClient
 
-from accounts.models import Device, User
+from accounts.models import Device, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     Offer,
     WaitlistEntry,
     WorkListItem,
@@ -68,6 +70,7 @@ class SampleData(Bodies):
     dependent: Patient
     claim_code: str  # of a record equal to the owner's profile
     device: Device
+    feed: CalendarFeed  # with its secret
     session: Schedule
     weekly_hours: WeeklyHours
     specialty: Specialty
@@ -116,6 +119,7 @@ class SampleData(Bodies):
             "dependent": DependentFactory(user=patient.user),
             "claim_code": cls.recorded_at_desk(patient),
             "device": cls.device_of(patient.user),
+            "feed": CalendarFeed.objects.make(patient.user, "patient"),
             "session": session,
             "weekly_hours": WeeklyHoursFactory(**hours, **over),
             "specialty": specialty,
@@ -199,6 +203,7 @@ class SampleData(Bodies):
         doctor = self.session.doctor
         return {
             "/api/auth/devices/{id}/": self.device,
+            "/api/auth/devices/{id}/push-token/": self.device,
             "/api/doctor/doctors/{id}/": doctor,
             "/api/doctor/specialties/{id}/": self.specialty,
             "/api/doctor/languages/{id}/": self.language,
@@ -213,6 +218,9 @@ class SampleData(Bodies):
             "/api/patient/dependents/{id}/": self.dependent,
             "/api/patient/medical-history/{id}/": self.entry,
             "/api/appointment/my-appointments/{id}/": self.appointment,
+            "/api/appointment/my-appointments/{id}/calendar.ics": self.appointment,
+            "/api/appointment/calendar-feeds/{id}/": self.feed,
+            "/api/appointment/calendar-feeds/{secret}.ics": SimpleNamespace(pk=self.feed.secret),
             "/api/appointment/book/{doctor_id}/": doctor,
             "/api/appointment/cancel/{appointment_id}/": self.appointment,
             "/api/appointment/reschedule/{appointment_id}/": self.appointment,
@@ -248,6 +256,9 @@ class SampleData(Bodies):
             WorkListItem: WorkListItem.objects.get(pk=self.flagged.pk),
             WaitlistEntry: self.waiting,
             Offer: self.waiting.offers.get(),
+            OutgoingMessage: OutgoingMessage.objects.about_rows(
+                "offer", self.waiting.offers.all()
+            ).get(),
             Doctor: session.doctor,
             Location: session.location,
             SiteStaff: session.location.staff.get(),

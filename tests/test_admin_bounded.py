@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Location, Schedule, Slot
@@ -27,7 +27,8 @@ from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
 LARGE: list[type[Model]] = [
-    Appointment, AppointmentEvent, AuditEvent, MedicalHistory, Patient, Schedule, Slot, User,
+    Appointment, AppointmentEvent, AuditEvent, MedicalHistory, OutgoingMessage, Patient,
+    Schedule, Slot, User,
 ]  # fmt: skip
 
 
@@ -87,6 +88,11 @@ PLANNED: list[tuple[type[Model], dict[str, str]]] = [
     (AuditEvent, {"q": "garcia"}),
     (MedicalHistory, {}),
     (MedicalHistory, {"q": "garcia"}),
+    (OutgoingMessage, {}),
+    (OutgoingMessage, {"state": "dead"}),
+    (OutgoingMessage, {"state": "waiting"}),
+    (OutgoingMessage, {"channel": "sms"}),
+    (OutgoingMessage, {"q": "7"}),
     (Patient, {}),
     (Patient, {"sex__exact": "other"}),
     (Patient, {"preferred_language": "es"}),
@@ -113,8 +119,9 @@ def test_a_list_counts_up_to_a_limit_and_finds_its_rows_by_an_index(
     slot = ScheduleFactory(doctor=doctor, date=day_ahead(1)).slots.first()
     AppointmentFactory(slot=slot, patient=PatientFactory(last_name="García"))
     MedicalHistoryFactory.create_batch(3)
-    for _ in range(3):
+    for number in range(3):
         AuditEvent.objects.record("read", User)
+        OutgoingMessage.objects.create(kind="booked", object_id=number, given_up_at=timezone.now())
     faults = [
         f"{model._meta.label} {query}: {fault}"
         for model, query in PLANNED

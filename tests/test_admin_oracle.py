@@ -267,7 +267,10 @@ SHOWN_OTHERWISE = {
 
 
 def test_the_api_filters_and_sorts_by_what_it_shows() -> None:
-    functions: list[Any] = [resolve(re.sub(r"{\w+}", "1", path)).func for path in api_routes()]
+    functions: list[Any] = [
+        resolve(re.sub(r"{\w+}", "1", path.replace("{secret}", "1" * 43))).func
+        for path in api_routes()
+    ]
     filtered = {each.cls for each in functions if hasattr(each.cls, "filterset_class")}
     assert len(filtered) >= 9
     for view in filtered:

@@ -16,11 +16,12 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory, UserFactory
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     Offer,
     WaitlistEntry,
     WorkListItem,
@@ -85,6 +86,13 @@ def make_offer() -> None:
     visit.cancel()
 
 
+def make_message() -> OutgoingMessage:
+    """Queue a message about a visit of any number."""
+    number, site = OutgoingMessage.objects.count(), LocationFactory()
+    known: dict[str, Any] = {"kind": "booked", "object_id": number, "cause": number}
+    return OutgoingMessage.objects.create(**known, location=site.pk, user=UserFactory())
+
+
 def make_time_off() -> None:
     TimeOffFactory()
     TimeOffFactory(location=LocationFactory())
@@ -107,6 +115,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     User: UserFactory,
     Group: lambda: Group.objects.create(name=f"Group {Group.objects.count()}"),
     AuthToken: lambda: UserFactory().issue_token(),
+    CalendarFeed: lambda: CalendarFeed.objects.make(UserFactory(), "patient"),
     TOTPDevice: lambda: TOTPDevice.objects.create(user=UserFactory(), name="App"),
     StaticDevice: lambda: StaticDevice.objects.create(user=UserFactory(), name="Codes"),
     AccessAttempt: made_access(AccessAttempt),
@@ -130,6 +139,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     AppointmentEvent: make_appointment,
     WaitlistEntry: make_offer,
     Offer: make_offer,
+    OutgoingMessage: make_message,
 }
 
 
@@ -166,6 +176,7 @@ OF_SITES = [
     AppointmentEvent,
     WaitlistEntry,
     Offer,
+    OutgoingMessage,
 ]
 
 

@@ -13,11 +13,12 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     Offer,
     WaitlistEntry,
     WorkListItem,
@@ -51,7 +52,7 @@ from tests.sample_data import rolled_back
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-OF_VERBS = {Slot, AppointmentEvent, Offer}
+OF_VERBS = {Slot, AppointmentEvent, Offer, OutgoingMessage}
 DEVICES = {TOTPDevice, StaticDevice}
 NEVER_ADDED = {
     *OF_VERBS,
@@ -59,11 +60,20 @@ NEVER_ADDED = {
     *DEVICES,
     WorkListItem,
     AuthToken,
+    CalendarFeed,
     AccessAttempt,
     AccessLog,
     AccessFailureLog,
 }
-NEVER_CHANGED = {*OF_VERBS, *DEVICES, AuthToken, WaitlistEntry, AuditEvent, EmergencyAccess}
+NEVER_CHANGED = {
+    *OF_VERBS,
+    *DEVICES,
+    AuthToken,
+    CalendarFeed,
+    WaitlistEntry,
+    AuditEvent,
+    EmergencyAccess,
+}
 NEVER_DELETED = {*OF_VERBS, WorkListItem, AuditEvent, EmergencyAccess}
 VIEW, WRITE = {"view"}, {"view", "add", "change"}
 RECEPTION: dict[type[Model], set[str]] = {
@@ -75,6 +85,7 @@ RECEPTION: dict[type[Model], set[str]] = {
     Slot: VIEW,
     WaitlistEntry: {"view", "add", "delete"},
     Offer: VIEW,
+    OutgoingMessage: VIEW,
     TimeOff: {*WRITE, "delete"},
     WeeklyHours: VIEW,
     WorkListItem: {"view", "change"},
@@ -106,6 +117,7 @@ def make_rows() -> None:
     visit = AppointmentFactory(patient=patient)
     TimeOffFactory(doctor=visit.doctor)
     patient.user.issue_token()
+    CalendarFeed.objects.make(patient.user, "patient")
     for device in DEVICES:
         device.objects.create(user=patient.user, name="Device")
     EmergencyAccess(patient=patient, user=staff, reason="Unconscious").begin(timezone.now())

@@ -21,11 +21,12 @@ EXEMPT_ROUTES = (
 )
 # These exempt routes show patients' data only if a query parameter asks for it.
 PARTLY = ("/api/doctor/time-off/", "/api/doctor/doctors/{doctor_id}/available-slots/")
+FEEDS = ("GET", "/api/appointment/calendar-feeds/")  # of the account: when which was made
 RECORDS = [
     (method, route)
     for route, methods in api_routes().items()
     for method in sorted(methods)
-    if not route.startswith(EXEMPT_ROUTES)
+    if not route.startswith(EXEMPT_ROUTES) and (method, route) != FEEDS
 ]
 
 

@@ -12,9 +12,16 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
-from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry, WorkListItem
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    CalendarFeed,
+    Offer,
+    WaitlistEntry,
+    WorkListItem,
+)
 from doctor.models import (
     Doctor,
     Language,
@@ -38,6 +45,8 @@ EXEMPT_MODELS = {
     User,
     Group,
     AuthToken,
+    OutgoingMessage,  # names the number of the visit and no patient
+    CalendarFeed,
     AccessAttempt,
     AccessLog,
     AccessFailureLog,

@@ -10,14 +10,20 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD
 from appointment.models import Appointment
 from doctor.models import Schedule
-from tests.routes import FILE, api_routes
+from tests.routes import FILES, api_routes
 from tests.sample_data import SampleData
 
 pytestmark = pytest.mark.django_db
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-READING = [route for route, methods in api_routes().items() if "GET" in methods and route != FILE]
-WRITING_ONLY = [route for route, methods in api_routes().items() if "GET" not in methods]
+READING = [
+    route for route, methods in api_routes().items() if "GET" in methods and route not in FILES
+]
+WRITING_ONLY = [
+    route
+    for route, methods in api_routes().items()
+    if "GET" not in methods and methods != {"DELETE"}
+]
 
 
 def browser(user: User | None = None) -> Client:

@@ -9,14 +9,21 @@ from django.contrib import admin
 from django.test import Client
 
 from tests.admin_client import AdminClient, page
-from tests.routes import FILE, api_routes
+from tests.routes import FILES, api_routes
 from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 BROWSER = {"accept": "text/html"}
 DOCUMENTS = ("/", "/api/docs/", "/api-auth/login/", "/admin/login/", "/api/nowhere/", "/nowhere/")
-READING = [route for route, methods in api_routes().items() if "GET" in methods and route != FILE]
-REVALIDATED = {"/api/doctor/doctors/{doctor_id}/available-slots/"}
+READING = [
+    route for route, methods in api_routes().items() if "GET" in methods and route not in FILES
+]
+# What clients may store, and for how long.
+STORED = {
+    "/api/doctor/doctors/{doctor_id}/available-slots/": "no-cache",
+    "/api/appointment/my-appointments/{id}/calendar.ics": "private, no-cache",
+    "/api/appointment/calendar-feeds/{secret}.ics": "private, max-age=300",
+}
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -147,7 +154,7 @@ def test_every_page_of_the_browsable_api_obeys_its_content_security_policy(
 
 
 def test_no_answer_of_the_api_may_be_stored_by_any_cache(sample_data: SampleData) -> None:
-    """But for the free slots of a doctor, which are the same for everybody and have an ETag."""
+    """But for the free slots of a doctor, which are the same for everybody, and calendar files."""
     for route, methods in api_routes().items():
         method = max(methods)
         for client in (sample_data.client("anonymous"), sample_data.client_for(method, route)):
@@ -155,8 +162,8 @@ def test_no_answer_of_the_api_may_be_stored_by_any_cache(sample_data: SampleData
                 answer = call(
                     client, method, sample_data.path(route), sample_data.body(method, route)
                 )
-            expected = "no-cache" if "ETag" in answer and route in REVALIDATED else "no-store"
-            assert expected in answer["Cache-Control"], (method, route, answer.status_code)
+            expected = STORED.get(route, "") if "ETag" in answer else "no-store"
+            assert answer["Cache-Control"] == expected, (method, route, answer.status_code)
             assert "Content-Security-Policy" not in answer
 
 

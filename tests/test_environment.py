@@ -106,6 +106,21 @@ def test_an_email_url_names_a_server_or_a_folder() -> None:
         assert environment.mail(url, Path("/base"))["EMAIL_FILE_PATH"] == Path(folder)
 
 
+def test_sms_and_push_are_files_in_a_demo_and_off_in_production(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    demo = environment.channels(False, Path("/var"))
+    assert demo["sms"] == demo["push"]
+    assert demo["push"]["OPTIONS"] == {"folder": "/var/messages"}
+    assert list(environment.channels(True, Path("/var"))) == ["email"]
+    monkeypatch.setenv("SMS_URL", "https://sms.example/send")
+    monkeypatch.setenv("SMS_KEY", "s3cret")
+    assert environment.channels(True, Path("/var"))["sms"]["OPTIONS"] == {
+        "url": "https://sms.example/send",
+        "key": "s3cret",
+    }
+
+
 # --- The database of the limits -------------------------------------------------------------------
 
 

@@ -48,6 +48,7 @@ WRITING = [
 ]
 CHANCE = {
     "token",
+    "url",
     "expiry",
     "id",
     "created_at",

@@ -15,6 +15,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import User
+from extensions.icalendar import MEDIA_TYPE as CALENDAR
 from tests.document import JSON, document
 from tests.problems import MEDIA_TYPE, MORE_MEMBERS
 from tests.routes import METHODS, api_routes
@@ -98,7 +99,8 @@ def test_every_body_of_a_good_answer_and_of_a_request_has_an_example(document) -
     for method, path, operation in operations(document):
         for of, kind, content in contents(operation):
             assert content.get("examples"), (method, path, of)
-            assert kind == (JSON if of == "request" or int(of) < 400 else MEDIA_TYPE)
+            good = CALENDAR if path.endswith(".ics") else JSON
+            assert kind == (good if of == "request" or int(of) < 400 else MEDIA_TYPE)
 
 
 def test_every_operation_documents_its_errors_as_problems(document) -> None:
@@ -214,7 +216,8 @@ def test_every_parameter_says_what_it_is(document) -> None:
         for parameter in operation.get("parameters", ()):
             assert parameter["schema"], (method, path)
             if parameter["in"] == "path":
-                assert parameter["schema"]["type"] == "integer"
+                kind = "string" if parameter["name"] == "secret" else "integer"
+                assert parameter["schema"]["type"] == kind
         in_path = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
         assert in_path == set(re.findall(r"{(\w+)}", path))
 

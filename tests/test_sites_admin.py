@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.db.models import Model
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import (
     Appointment,
@@ -48,6 +48,7 @@ OF_SITES = [
     Location,
     MedicalHistory,
     Offer,
+    OutgoingMessage,
     Patient,
     Schedule,
     SiteStaff,
@@ -57,7 +58,15 @@ OF_SITES = [
     WeeklyHours,
     WorkListItem,
 ]
-WITHOUT_FORM = {AppointmentEvent, Offer, Slot, WorkListItem, Location, SiteStaff}  # for new rows
+WITHOUT_FORM = {
+    AppointmentEvent,
+    Offer,
+    OutgoingMessage,
+    Slot,
+    WorkListItem,
+    Location,
+    SiteStaff,
+}  # for new rows
 WITH_ACTIONS = [model for model in OF_SITES if admin.site._registry[model].actions]
 NAMES = ("Canaryana", "Sitio Canario", "Canarian note")  # of patient A, of a site of A, at A
 

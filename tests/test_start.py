@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.mail import EmailMessage
 from django.test import Client
 
 from accounts.models import User
@@ -19,6 +20,7 @@ from doctor.models import Schedule
 from doctor.tests.factories import ScheduleFactory
 
 BASE = "http://testserver"
+SECRET = "7-d1kx2q-0c5d"
 
 
 @pytest.fixture
@@ -52,6 +54,26 @@ def test_the_page_holds_neither_style_nor_script_and_its_files_exist(
     for name in ("config/start.css", "config/icon.svg"):
         assert f"/static/{name}" in html
         assert finders.find(name)
+
+
+def test_the_page_names_the_newest_mail_of_a_demo(
+    client: Client,
+    demo_patient: User,
+    settings: Any,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path
+    monkeypatch.setitem(settings.MAIL, "EMAIL_FILE_PATH", tmp_path)
+    assert "The latest is" not in page(client)
+    for subject in ("First", "Reservada: mié, 2 dic 2026, Clínica"):
+        EmailMessage(subject, f"Subject: no\n\n{SECRET}", to=["a@example.com"]).send()
+    (newest,) = sorted(tmp_path.iterdir(), key=lambda file: file.stat().st_mtime)[-1:]
+    shown = page(client)
+    assert "The latest is “Reservada: mié, 2 dic 2026, Clínica”" in shown
+    assert newest.name in shown
+    assert SECRET not in shown
 
 
 def test_the_page_answers_reads_only(client: Client, db: None) -> None:

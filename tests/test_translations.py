@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from babel.messages.catalog import Message
 from django.conf import settings
 from django.test import Client
 from django.utils.translation import trans_real
 
 from config.languages import accepted
 from tools import translations
-from tools.translations import APPS, Message, calls_in, calls_in_template, check, read, update
+from tools.translations import APPS, calls_in, calls_in_template, check, read, update
 
 SOURCE = """
 from django.utils.translation import gettext_lazy as _, ngettext, pgettext

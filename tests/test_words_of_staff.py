@@ -59,7 +59,7 @@ def test_a_refusal_that_staff_may_set_aside_fits_readers_of_pages_and_of_the_api
     for reason, refusal in REFUSALS.items():
         if reason in WAIVABLE:
             assert "a reason (override reason)" in refusal.staff_message, reason
-        assert OF_THE_PROGRAM.search(refusal.staff_message) is None, reason
+        assert OF_THE_PROGRAM.search(str(refusal.staff_message)) is None, reason
 
 
 def test_the_visits_of_a_day_are_listed_first_to_last(superuser: User) -> None:

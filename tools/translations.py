@@ -145,7 +145,7 @@ def calls_in(source: str) -> Iterator[Message]:
         name = getattr(function, "id", getattr(function, "attr", ""))
         if not isinstance(node, ast.Call) or name not in KEYWORDS:
             continue
-        words = [getattr(argument, "value", None) for argument in node.args]
+        words: list[Any] = [getattr(argument, "value", None) for argument in node.args]
         context = words.pop(0) if "pgettext" in name and words else None
         words = words[: 2 if name.startswith("n") else 1]
         if words and all(isinstance(word, str) for word in words):  # else a variable
@@ -201,10 +201,14 @@ def take_similar(message: Message, gone: list[Message]) -> None:
         message.flags.add("fuzzy")
 
 
+def forms_of(message: Message) -> list[str]:
+    """Return the translations of the plural forms of an entry, or of an entry without."""
+    return [*message.string] if isinstance(message.string, list | tuple) else [message.string or ""]
+
+
 def translated(message: Message) -> bool:
     """Whether each plural form of the entry has a translation."""
-    forms = message.string if isinstance(message.string, list | tuple) else [message.string]
-    return bool(forms) and all(forms)
+    return all(forms_of(message))
 
 
 def update(app: str, language: str, root: Path = ROOT) -> list[str]:
@@ -251,7 +255,7 @@ def faults_of_entries(catalog: Catalog) -> Iterator[str]:
     for message in catalog.entries():
         if message.fuzzy:
             yield f"fuzzy: {message.id!r}"
-        forms = list(message.string) if message.pluralizable else [str(message.string or "")]
+        forms = forms_of(message)
         if not translated(message) or len(forms) != len(number_of_forms(message, catalog)):
             yield f"missing: {message.id!r}"
             continue
@@ -264,8 +268,7 @@ def number_of_forms(message: Message, catalog: Catalog) -> list[str]:
     """Return the msgid that belongs to each form: the singular for the first, else the plural."""
     if not message.pluralizable:
         return [str(message.id)]
-    singular, plural = message.id
-    return [singular, *[plural] * (catalog.num_plurals - 1)]
+    return [message.id[0], *[message.id[1]] * (catalog.num_plurals - 1)]
 
 
 def differences(msgid: str, form: str) -> Iterator[str]:
@@ -290,14 +293,15 @@ def space_around(text: str) -> tuple[str, str]:
 
 def disagreements(language: str, root: Path = ROOT) -> list[str]:
     """Return the msgids that two apps translate differently: Django would show one for both."""
-    seen: dict[tuple[str | None, str], tuple[str, Any]] = {}
+    seen: dict[tuple[str | None, str, bool], tuple[str, list[str]]] = {}
     faults = []
     for app in APPS:
         for message in read(catalog_path(app, language, root), language).entries():
             name = message.id if isinstance(message.id, str) else message.id[0]
-            forms = message.string if isinstance(message.string, str) else list(message.string)
-            first, known = seen.setdefault((message.context, str(name)), (app, forms))
-            if type(known) is type(forms) and known != forms:
+            key = (message.context, str(name), message.pluralizable)
+            first, known = seen.setdefault(key, (app, forms_of(message)))
+            if known != forms_of(message):
+                forms = message.string
                 faults.append(
                     f"{first} and {app}/{language} differ: {name!r} = {known!r}, {forms!r}"
                 )
@@ -321,9 +325,8 @@ def union(path: Path, other: bytes | None = None) -> list[str]:
             catalog.take(message)
         elif not translated(mine) or (former and mine.string == former.string):
             mine.string, mine.flags = message.string, message.flags
-        elif translated(message) and mine.string != message.string:
-            if former is None or message.string != former.string:
-                said.append(f"kept {mine.string!r}, not {message.string!r}, for {mine.id!r}")
+        elif message.string not in (mine.string, former and former.string, ""):
+            said.append(f"kept {mine.string!r}, not {message.string!r}, for {mine.id!r}")
     path.write_bytes(catalog.text)
     return said
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
@@ -109,6 +109,7 @@ MODELS = {
     axes.AccessFailureLog: (_("failed sign-in"), _("failed sign-ins")),
     AuthToken: (_("signed-in device"), _("signed-in devices")),
     StaticDevice: (_("set of recovery codes"), _("sets of recovery codes")),
+    StaticToken: (_("recovery code"), _("recovery codes")),
     TOTPDevice: (_("authenticator app"), _("authenticator apps")),
 }
 FIELDS = {
@@ -121,6 +122,14 @@ FIELDS = {
     "expiry": _("expiry"),
 }
 
+HELP_TEXTS = {  # of django-otp, which has them in English only
+    "user": _("The user that this device belongs to."),
+    "name": _("The human-readable name of this device."),
+    "confirmed": _("Is this device ready for use?"),
+    "created_at": _("The date and time when this device was initially created in the system."),
+    "last_used_at": _("The most recent date and time this device was used."),
+}
+
 for label, words in APPS.items():
     apps.get_app_config(label).verbose_name = words
 
@@ -130,6 +139,8 @@ for named, (one, many) in MODELS.items():
 for named in (AuthToken, StaticDevice, TOTPDevice):
     for field in named._meta.fields:
         field.verbose_name = FIELDS.get(field.name, field.verbose_name)
+        if field.help_text:
+            field.help_text = HELP_TEXTS.get(field.name, field.help_text)
 
 for model, model_admin in ADMINS.items():
     admin.site.unregister(model)

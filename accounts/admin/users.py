@@ -7,11 +7,13 @@ from django.contrib.auth import admin as auth
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
     AdminUserCreationForm,
+    SetUnusablePasswordMixin,
     UserChangeForm,
 )
 from django.db import transaction
 from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -43,6 +45,13 @@ class UserForm(PartialUpdateForm, UserChangeForm):
 
 class NewPasswordForm(AdminPasswordChangeForm):
     """The form with which staff set or remove the password of a user."""
+
+    # Django's, which joins its two sentences before there is a language.
+    usable_password_help_text: Any = format_lazy(
+        '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
+        SetUnusablePasswordMixin.usable_password_help_text,
+        _("If disabled, the current password for this user will be lost."),
+    )
 
     def save(self, commit: bool = True) -> User:
         """Write the password, delete the user's API tokens and end their sessions."""

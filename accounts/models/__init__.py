@@ -3,7 +3,8 @@
 from accounts.audit.models import AuditEvent
 from accounts.messages import MailKind
 from accounts.models.device import Device, KnownDevice
-from accounts.models.message import OutgoingMessage, delete_old_mail, send_due
+from accounts.models.message import OutgoingMessage
+from accounts.models.notification_choice import NotificationChoice
 from accounts.models.second_factor import SecondFactor
 from accounts.models.user import User, UserManager
 
@@ -12,10 +13,9 @@ __all__ = [
     "Device",
     "KnownDevice",
     "MailKind",
+    "NotificationChoice",
     "OutgoingMessage",
     "SecondFactor",
     "User",
     "UserManager",
-    "delete_old_mail",
-    "send_due",
 ]

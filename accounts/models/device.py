@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 from knox.models import AuthToken
 
 MAX_NAME_LENGTH = 100
+MAX_PUSH_TOKEN = 1000
 UNKNOWN_DEVICE = gettext_noop("Unknown device")  # stored
 MAX_KNOWN = 20  # names an account; the one not seen for longest is forgotten
 USE_RECORDED_AFTER = timedelta(hours=1)
@@ -23,6 +24,11 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         """Return the user's devices whose token has not expired at `at`, the last used first."""
         alive = self.filter(token__user=user, token__expiry__gt=at or timezone.now())
         return alive.select_related("token").order_by("-last_used_at", "-pk")
+
+    def push_tokens(self, user: Any, at: datetime | None = None) -> tuple[str, ...]:
+        """Return the push tokens of the user's devices that are signed in, the last used first."""
+        with_token = self.signed_in(user, at).filter(push_token__gt="")
+        return tuple(with_token.values_list("push_token", flat=True))
 
     def record_use(self, token: AuthToken, at: datetime) -> None:
         """Set `last_used_at` of the token's device; do nothing if the token is deleted.
@@ -51,6 +57,14 @@ class Device(models.Model):
     last_used_at = models.DateTimeField(
         default=timezone.now, help_text=_("At most an hour behind.")
     )
+    push_token = models.CharField(
+        max_length=MAX_PUSH_TOKEN,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="By which the provider of push messages knows the app on the device; or empty.",
+    )
 
     objects = DeviceQuerySet.as_manager()
 
@@ -58,9 +72,34 @@ class Device(models.Model):
         verbose_name = _("device")
         verbose_name_plural = _("devices")
         ordering = ("-last_used_at", "-pk")
+        indexes = (
+            models.Index(
+                fields=["push_token"],
+                condition=models.Q(push_token__gt=""),
+                name="accounts_device_push_token",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"Device {self.pk}"
+
+    @property
+    def gets_push(self) -> bool:
+        """Whether push messages are sent to it."""
+        return bool(self.push_token)
+
+    @transaction.atomic
+    def register_push_token(self, token: str) -> None:
+        """Send push messages to the app that has this token; "" ends them.
+
+        The app has one account at a time: a device that had the token before loses it, so that no
+        message of its account is shown to the next one.
+        """
+        devices = type(self)._default_manager
+        if token:
+            devices.filter(push_token=token).exclude(pk=self.pk).update(push_token="")
+        devices.filter(pk=self.pk).update(push_token=token)
+        self.push_token = token
 
     def revoke(self) -> None:
         """Delete its token: the device is signed out at once."""

@@ -7,40 +7,44 @@ is about, since the account may have another address by then. A message about a 
 visit; whom it reaches, and whether it still stands, is decided when it is sent.
 """
 
-import logging
+import math
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, Sum, Value, When
+from django.db import IntegrityError, models, transaction
+from django.db.models import Case, Exists, F, OuterRef, Q, Sum, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from accounts.delivery import Delivery, NotSent, Trouble
-from accounts.fields import EmailField
+from accounts.audit.models import AuditEvent
+from accounts.exceptions import AlreadySentAgain, MessageIsOver, MessageWaits, NotAboutAVisit
+from accounts.fields import EmailField, UrgencyField
 from accounts.messages import (
     AS_CHOSEN,
     ASKED_FOR,
     EMAIL,
-    Message,
     PutOff,
     Unreachable,
     kinds,
-    urgent_kinds,
 )
+from extensions.db.batches import batches
 from extensions.db.queue import QueuedModel, QueuedQuerySet
 
-logger = logging.getLogger(__name__)
-
-BATCH_SIZE = 100
 SIGHT = 1000  # of the newest or the oldest mails, from which the next one is chosen
-MAX_TRIES = 20  # the doubled waits allow 11 in a day, and whoever asks again allows one more
-KEPT_FOR = timedelta(days=7)
-MAX_PER_HOUR = 10  # tries at one address: enough to reach its owner, too few to flood the mailbox
-PUT_OFF = timedelta(minutes=10)  # a mail of which the hour has had its ten tries
+AGAIN_FOR = timedelta(days=1)  # how long a message that staff send again is of use
+ROWS_PER_STATEMENT = 1000
+LOST_SECONDS = 5  # that failures of one domain may take in a round
+FACT = ("object_id", "cause", "kind")
+TOO_LATE = "too late"
+ENDED_AT = Coalesce("sent_at", "given_up_at")
+HAS_ENDED = Q(sent_at__isnull=False) | Q(given_up_at__isnull=False)
 
 
 class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
@@ -80,18 +84,26 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         """
         return super().unsent().filter(kind__in=kinds())
 
-    def claim_next(self, at: datetime, turns: "Turns | None" = None) -> "OutgoingMessage | None":
-        """Claim the message to try next: fresh ones before retries, urgent ones before others."""
+    def claim_next(
+        self, at: datetime, turns: "Turns | None" = None, without: Iterable[str] = ()
+    ) -> "OutgoingMessage | None":
+        """Claim the message to try next: fresh ones before retries, urgent ones before others.
+
+        Urgent are mails that a person waits for, so those of a domain take turns with the others.
+        `without`: the channels that cannot send now.
+        """
         turns = turns or Turns()
-        due = self.due(at)
-        fresh = due.filter(attempts=0)
+        due = self.due(at).exclude(channel__in=list(without))
         recent = ("-due_at", "-pk") if turns.is_newest else ("due_at", "pk")
-        for rows, order in (
-            (fresh.filter(kind__in=urgent_kinds()), recent),
-            (fresh, ("due_at", "pk")),
-            (due.filter(attempts__gt=0), ("due_at", "pk")),
+        oldest = ("due_at", "pk")
+        for rows, in_turn, order in (
+            (due.filter(attempts=0, urgency=1), True, recent),
+            (due.filter(attempts=0, urgency=0), False, oldest),
+            (due.filter(attempts__gt=0, urgency=1), True, oldest),
+            (due.filter(attempts__gt=0, urgency=0), False, oldest),
         ):
-            if row := rows.in_turn(turns, *order).claim_first(at):
+            ordered = rows.in_turn(turns, *order) if in_turn else rows.order_by(*order)
+            if row := ordered.claim_first(at):
                 return row
         return None
 
@@ -106,7 +118,73 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
     def delete_unaddressed(self, at: datetime) -> None:
         """Delete, in one statement, what addresses without an active account asked for."""
         holders = get_user_model().objects.filter(email=OuterRef("address"), is_active=True)
-        self.due(at).filter(~Exists(holders), attempts=0, user=None).delete()
+        asked = self.due(at).filter(attempts=0, urgency=1, user=None, address__gt="")
+        asked.filter(~Exists(holders)).delete()
+
+    # --- For staff ---
+
+    def at_sites_of(self, user: Any) -> "OutgoingMessageQuerySet":
+        """Return the messages about visits at the sites of this member of staff; all, if of all."""
+        return self if user.sites is None else self.filter(location__in=user.sites)
+
+    def dead(self) -> "OutgoingMessageQuerySet":
+        """Return the messages that were given up, and of which no member of staff took care."""
+        return self.filter(given_up_at__isnull=False, settled_at=None)
+
+    def not_reached(self) -> "OutgoingMessageQuerySet":
+        """Return the dead messages about visits of which nothing else told the person: one a fact.
+
+        That is another channel, a copy that staff sent, or the telephone; one that waits may still
+        reach them.
+        """
+        told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
+        others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
+        named = [name for name, kind in kinds().items() if kind.about == "visit"]
+        return self.dead().filter(~Exists(others.exclude(pk=OuterRef("pk"))), kind__in=named)
+
+    def retry(self, by: Any) -> int:
+        """Try these dead messages again from the beginning; return how many.
+
+        One that is no longer true is deleted when it is due. A mail that an account or address
+        asked for is queued as if it was asked for again.
+        """
+        at, number = timezone.now(), 0
+        for mail in self.dead().filter(object_id=None):
+            with transaction.atomic():
+                self.model.objects.enqueue(mail.kind, mail.address, mail.user)
+                number += mail._settle(at, by)
+        until = Case(When(expires_at__lte=at, then=Value(at + AGAIN_FOR)), default=F("expires_at"))
+        fresh = {"given_up_at": None, "attempts": 0, "tried_at": None, "due_at": at}
+        keys = self.dead().filter(object_id__isnull=False).values_list("pk", flat=True)
+        for batch in batches(list(keys), ROWS_PER_STATEMENT):
+            with transaction.atomic():
+                dead = self.model.objects.dead().filter(pk__in=batch).order_by("pk")
+                rows = list(dead.select_for_update(no_key=True))
+                found = self.model.objects.filter(pk__in=[row.pk for row in rows])
+                number += found.update(**fresh, expires_at=until)
+                _record(rows, by)
+        return number
+
+    # --- The end ---
+
+    def ended(self, before: datetime) -> "OutgoingMessageQuerySet":
+        """Return the messages that were sent or given up before this instant."""
+        return self.alias(ended_at=ENDED_AT).filter(HAS_ENDED, ended_at__lt=before)
+
+    def mark_too_late(self, at: datetime) -> None:
+        """Give up the messages that are of no use any more; a failure that they have is kept."""
+        late = self.too_late(at).filter(urgency__in=(0, 1), due_at__lte=at)  # by the indexes
+        for rows in (late.filter(attempts=0), late.filter(attempts__gt=0)):
+            for keys in _batches_of_keys(rows):
+                given_up = self.filter(pk__in=keys).too_late(at)
+                given_up.filter(failure="").update(failure=TOO_LATE)
+                given_up.update(given_up_at=at, waits=None)
+
+    def delete_in_batches(self) -> int:
+        """Delete these rows, a number of them in each statement; return how many."""
+        return sum(
+            self.model.objects.filter(pk__in=keys).delete()[0] for keys in _batches_of_keys(self)
+        )
 
 
 class Turns:
@@ -114,11 +192,13 @@ class Turns:
 
     So mails that are refused slowly delay neither the mail that was asked for before them nor the
     one after them, nor any of another domain. A domain is its last two labels, since the owner
-    of one has any number below it.
+    of one has any number below it. A message about a visit names no domain until it is made; one
+    to a domain whose failures took too long in this round waits for a later one.
     """
 
     def __init__(self) -> None:
         self._tried: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
 
     @property
     def is_newest(self) -> bool:
@@ -127,8 +207,15 @@ class Turns:
 
     def note(self, address: str) -> None:
         """Note that a mail to this address was tried."""
-        domain = address.rpartition("@")[2]
-        self._tried[".".join(domain.split(".")[-2:])] += 1
+        self._tried[_domain(address)] += 1
+
+    def note_failure(self, address: str, seconds: float) -> None:
+        """Note that a mail to this address was not sent, which took so many seconds."""
+        self._lost[_domain(address)] += math.ceil(seconds * 1000)
+
+    def is_slow(self, address: str) -> bool:
+        """Whether failures of this domain have taken LOST_SECONDS of the round."""
+        return self._lost[_domain(address)] >= LOST_SECONDS * 1000
 
     def order(self) -> list[Case]:
         """Return what to order by: how many mails to the domain of the address were tried."""
@@ -138,6 +225,10 @@ class Turns:
             cases[number] = cases.get(number, Q()) | theirs
         whens = [When(theirs, then=Value(number)) for number, theirs in cases.items()]
         return [Case(*whens, default=Value(0))] if whens else []
+
+
+def _domain(address: str) -> str:
+    return ".".join(address.rpartition("@")[2].split(".")[-2:])
 
 
 class OutgoingMessage(QueuedModel):
@@ -183,6 +274,11 @@ class OutgoingMessage(QueuedModel):
         db_default="",
         help_text="What the server that accepted it calls it.",
     )
+    urgency = UrgencyField(
+        db_default=1,  # the previous version, which inserts mails of accounts, does not set it
+        editable=False,
+        help_text="1 if a person waits for it.",
+    )
     settled_at = models.DateTimeField(
         null=True, help_text="When staff told the person by telephone instead."
     )
@@ -194,6 +290,8 @@ class OutgoingMessage(QueuedModel):
     objects = OutgoingMessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         # The name that the table had while it carried mails alone: the previous version uses it.
         db_table = "accounts_outgoingmail"
         constraints = (
@@ -213,10 +311,21 @@ class OutgoingMessage(QueuedModel):
         )
         indexes = (
             models.Index(
-                fields=["attempts", "due_at"],
-                condition=Q(sent_at=None, given_up_at=None),
-                name="message_unsent",
+                fields=["urgency", "due_at", "id"],
+                condition=Q(sent_at=None, given_up_at=None, attempts=0),
+                name="message_fresh",
             ),
+            models.Index(
+                fields=["urgency", "due_at", "id"],
+                condition=Q(sent_at=None, given_up_at=None, attempts__gt=0),
+                name="message_retried",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(given_up_at__isnull=False, settled_at=None),
+                name="message_dead",
+            ),
+            models.Index(ENDED_AT, condition=HAS_ENDED, name="message_ended"),
             models.Index(
                 fields=["address", "sent_at"],
                 condition=Q(address__gt=""),
@@ -227,47 +336,68 @@ class OutgoingMessage(QueuedModel):
     def __str__(self) -> str:
         return f"Message {self.pk}"
 
-    def deliver(self, at: datetime, delivery: Delivery) -> bool:
-        """Send the claimed message; return whether it was sent.
+    @property
+    def key(self) -> str:
+        """The name of this message for a server that takes it: the same at each try.
 
-        Deletes it instead if there is no reason for it any more. Puts it off without a try where
-        its kind says so, or if its address had ten tries within the hour. Gives it up if it reaches
-        its person by no channel. Raises NotSent, and gives up what will never be accepted.
+        Who asks for a mail again gets another one, with another link.
         """
-        kind = kinds()[self.kind]
-        try:
-            message = kind.compose(self, at)
-        except PutOff as later:
-            self._put_off(later.until)
-        except Unreachable as reason:
-            self.claimed().give_up(timezone.now(), str(reason))
-        else:
-            if message is None:
-                self.claimed().delete()
-            elif kind.is_limited and self._tries_within_hour(at) >= MAX_PER_HOUR:
-                self._put_off(at + PUT_OFF)
-            else:
-                return self._send(message, at, delivery)
-        return False
+        of = f"{self.pk} {self.created_at.timestamp()}"
+        return salted_hmac("accounts.OutgoingMessage.key", of, algorithm="sha256").hexdigest()[:32]
 
-    def _put_off(self, until: datetime) -> None:
+    # --- Sending: the row is claimed ---
+
+    def choose_channels(self, names: Iterable[str], at: datetime) -> bool:
+        """Take the first of these channels, and queue a message for each other one.
+
+        A channel by which this fact was told already is left out. Deletes the message and returns
+        False if no channel is left.
+        """
+        with transaction.atomic():
+            told = self._channels_of_fact()
+            chosen = [name for name in dict.fromkeys(names) if name not in told]
+            if not chosen:
+                self.claimed().delete()
+                return False
+            if not self.claimed().update(channel=chosen[0]):
+                return False
+            self.channel = chosen[0]
+            others = [self._for(name, due_at=at) for name in chosen[1:]]
+            type(self).objects.bulk_create(others, ignore_conflicts=True)
+        return True
+
+    def _channels_of_fact(self) -> set[str]:
+        if self.object_id is None:
+            return set()
+        of_fact = {name: getattr(self, name) for name in (*FACT, "copy")}
+        rows = type(self).objects.filter(**of_fact).exclude(pk=self.pk)
+        return set(rows.values_list("channel", flat=True))
+
+    def _for(self, channel: str, **changes: Any) -> "OutgoingMessage":
+        """Return a message of the same fact by another channel, unsaved."""
+        names = (*FACT, "location", "user_id", "copy", "created_at", "expires_at")
+        return type(self)(
+            channel=channel, **{name: getattr(self, name) for name in names} | changes
+        )
+
+    def put_off(self, until: datetime) -> None:
+        """Put the message off; this was no try."""
         before = {"attempts": self.attempts, "tried_at": self.tried_at}
         self.claimed().update(due_at=until, **before)
 
-    def _send(self, message: Message, at: datetime, delivery: Delivery) -> bool:
-        try:
-            delivery.send(message)
-        except NotSent as failure:
-            changes: dict[str, Any] = {"failure": str(failure)[:200]}
-            if failure.trouble is Trouble.REFUSED or self.attempts + 1 >= MAX_TRIES:
-                changes |= {"given_up_at": timezone.now(), "waits": None}
-            self.claimed().update(due_at=self.next_try(at), **changes)
-            raise
-        sent = {"sent_at": timezone.now(), "waits": None, "failure": ""}
-        self.claimed().update(channel=message.channel, **sent)
-        return True
+    def note_sent(self, receipt: str) -> None:
+        """Note that a server has taken the message, and what it calls it."""
+        sent = {"sent_at": timezone.now(), "waits": None, "failure": "", "receipt": receipt[:200]}
+        self.claimed().update(**sent)
 
-    def _tries_within_hour(self, at: datetime) -> int:
+    def note_failure(self, failure: str, next_try: datetime, is_final: bool) -> None:
+        """Note why a try failed. `is_final`: give the message up; else try again later."""
+        changes: dict[str, Any] = {"failure": failure[:200]}
+        if is_final:
+            changes |= {"given_up_at": timezone.now(), "waits": None}
+        self.claimed().update(due_at=next_try, **changes)
+
+    def tries_within_hour(self, at: datetime) -> int:
         """Return how often the address was tried within the hour before `at`, this try left out.
 
         All tries of a mail count if its last one does. The mails that anybody can ask for count
@@ -282,44 +412,71 @@ class OutgoingMessage(QueuedModel):
         is_recent = self.tried_at is not None and self.tried_at > hour_ago
         return of_others + (self.attempts if is_recent else 0)
 
+    # --- Verbs of staff ---
 
-def send_due(at: datetime) -> int:
-    """Send mails that are due, a hundred tries at most; return how many were sent.
+    def again(self, by: Any) -> "OutgoingMessage":
+        """Send a message about a visit once more; return the copy that is queued.
 
-    `at`: the present. A round ends when the mail server cannot be reached, or ends the session over
-    two mails in a row; over one, that mail alone is put off. A mail is sent twice if the process
-    dies after sending it and before recording that. The log of a failure holds no address and no
-    token.
+        Raises NotAboutAVisit, MessageWaits for one that is still to be sent, MessageIsOver for one
+        that is no longer true or reaches its person by no channel, and AlreadySentAgain if it is
+        not the newest copy.
+        """
+        at = timezone.now()
+        if self.object_id is None:
+            raise NotAboutAVisit
+        if self.sent_at is None and self.given_up_at is None:
+            raise MessageWaits
+        until = self.expires_at if self.expires_at and self.expires_at > at else at + AGAIN_FOR
+        copy = self._for(self.channel, copy=self.copy + 1, created_at=at, expires_at=until)
+        copy._check(at)
+        try:
+            with transaction.atomic():
+                copy.save(force_insert=True)
+                _record([copy], by)
+        except IntegrityError as error:
+            raise AlreadySentAgain from error
+        return copy
+
+    def _check(self, at: datetime) -> None:
+        """Raise MessageIsOver if the message is no longer true, or reaches its person nowhere."""
+        kind = kinds()[self.kind]
+        try:
+            stands = bool(self.channel or kind.channels(self, at)) and kind.compose(self, at)
+        except PutOff:
+            return
+        except Unreachable as reason:
+            text = gettext("It reaches the person by no channel: %(reason)s.")
+            raise MessageIsOver(text % {"reason": reason}) from reason
+        if not stands:
+            raise MessageIsOver
+
+    def settle(self, by: Any) -> bool:
+        """Note that staff told the person by telephone; return whether this call noted it."""
+        with transaction.atomic():
+            return self._settle(timezone.now(), by)
+
+    def _settle(self, at: datetime, by: Any) -> bool:
+        if not type(self).objects.dead().filter(pk=self.pk).update(settled_at=at):
+            return False
+        _record([self], by)
+        return True
+
+
+def _record(messages: Iterable[OutgoingMessage], by: Any) -> None:
+    """Record in the audit trail that staff did something with these messages."""
+    change, role = AuditEvent.Action.CHANGE, AuditEvent.Role.STAFF
+    events = [AuditEvent.objects.unsaved(change, row, actor=by, role=role) for row in messages]
+    AuditEvent.objects.bulk_create(event for [event] in events)
+
+
+def _batches_of_keys(rows: OutgoingMessageQuerySet) -> Iterator[list[int]]:
+    """Yield the keys of rows in batches, until none is left: the caller changes those that it gets.
+
+    A second batch with the same keys ends it: rows that another process keeps.
     """
-    difference = timezone.now() - at
-    if not OutgoingMessage.objects.due(at).exists():
-        return 0
-    OutgoingMessage.objects.delete_unaddressed(at)
-    sent, turns = 0, Turns()
-    last: Trouble | None = None
-    with closing(Delivery()) as delivery:
-        for _ in range(BATCH_SIZE):
-            now = timezone.now() - difference  # so that a mail queued during the round is seen
-            message = OutgoingMessage.objects.claim_next(now, turns)
-            if message is None:
-                break
-            turns.note(message.address)
-            try:
-                if message.deliver(at, delivery):
-                    sent, last = sent + 1, None
-            except NotSent as failure:
-                logger.warning("Message %s was not sent: %s", message.pk, failure)
-                before, last = last, failure.trouble
-                if last is Trouble.SERVER_AWAY or before is last is Trouble.MAYBE_AWAY:
-                    break
-    return sent
-
-
-def delete_old_mail(at: datetime) -> int:
-    """Give up the messages that are too late, delete those of more than a week; return how many.
-
-    A mail is as old as the last call that asked for it.
-    """
-    late = OutgoingMessage.objects.too_late(at)
-    late.update(given_up_at=at, waits=None, failure="too late")
-    return OutgoingMessage.objects.filter(created_at__lte=at - KEPT_FOR).delete()[0]
+    before: list[int] = []
+    while keys := list(rows.values_list("pk", flat=True)[:ROWS_PER_STATEMENT]):
+        if keys == before:
+            return
+        yield keys
+        before = keys

@@ -30,7 +30,7 @@ from accounts.models.message import OutgoingMessage
 from accounts.models.named_users import UserQuerySet
 from accounts.passwords import in_nfc
 from accounts.privacy import display_name
-from accounts.signals import account_ended
+from accounts.signals import account_ended, logins_ended
 from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
 from extensions.db.names import (
@@ -217,6 +217,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     is_staff = models.BooleanField(
         _("staff"), default=False, help_text=_("May open the admin site.")
     )
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
     date_joined = models.DateTimeField(_("date joined"), default=timezone.now, editable=False)
 
     last_name_key = FoldedNameField(("last_name",))
@@ -410,7 +411,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             ends = "password" in changes or changes.get("is_active") is False
             super().revise(**changes, **({"signed_out_at": timezone.now()} if ends else {}))
             if ends:
-                AuthToken.objects.filter(user=self).delete()
+                self._end_logins()
             if changes.get("is_active") is False:
                 account_ended.send(sender=User, users={self.pk}, at=timezone.now())
             if before:
@@ -432,11 +433,16 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                     kwargs["update_fields"] = {*kwargs["update_fields"], "password_changed_at"}
             super().save(*args, **kwargs)
             if ends:
-                AuthToken.objects.filter(user=self).delete()
+                self._end_logins()
             if ends and not self.is_active:
                 account_ended.send(sender=User, users={self.pk}, at=timezone.now())
             if before:
                 self._tell_of_change(before)
+
+    def _end_logins(self) -> None:
+        """Delete all API tokens, and what else opens the account's data. The row is locked."""
+        AuthToken.objects.filter(user=self).delete()
+        logins_ended.send(sender=User, user=self.pk)
 
     def _tell_of_change(self, before: "User") -> None:
         """Queue the notices of a new password or address, to the address `before` the change.
@@ -488,7 +494,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Delete all API tokens of the user and end all sessions."""
         with transaction.atomic():
             self.revise(signed_out_at=timezone.now())
-            AuthToken.objects.filter(user=self).delete()
+            self._end_logins()
 
     def send_verification_mail(self) -> None:
         """Queue the mail that verifies the address; a verified address gets none."""

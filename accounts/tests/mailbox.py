@@ -7,7 +7,7 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from accounts.models import send_due
+from accounts.sending import send_due
 
 
 def post(at: datetime | None = None) -> list[EmailMessage]:

@@ -12,12 +12,13 @@ from smtplib import (
 from typing import Any
 
 import pytest
-from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from accounts.delivery import Delivery, NotSent, Trouble
+from accounts.channels import NotSent, Trouble
+from accounts.channels.mail import EmailChannel
+from accounts.messages import EMAIL, Message
 
-MESSAGE = EmailMessage("Subject", "text", to=["ana@example.com"])
+MESSAGE = Message(EMAIL, "ana@example.com", "Subject", "text", key="k3y")
 REFUSED = SMTPRecipientsRefused({"ana@example.com": (550, b"no")})
 
 
@@ -67,7 +68,7 @@ def timed_out() -> SMTPServerDisconnected:
 def send(*errors: Any) -> tuple[list[str], list[Trouble | None]]:
     """Send three mails; return the calls of the backend, and the trouble of each mail."""
     Backend.errors += errors
-    delivery = Delivery()
+    delivery = EmailChannel()
     troubles: list[Trouble | None] = []
     for _ in range(3):
         try:

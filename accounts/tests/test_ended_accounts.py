@@ -106,7 +106,7 @@ def test_several_accounts_are_ended_at_once(admin_client: AdminClient) -> None:
 def test_nobody_ends_their_own_account(admin_client: AdminClient, superuser: User) -> None:
     other = StaffFactory()
     answer = admin_client.act("end_accounts", other, superuser)
-    assert messages_of(answer) == [OwnAccount.message]
+    assert messages_of(answer) == [str(OwnAccount.message)]
     assert not User.objects.filter(is_active=False).exists()
 
 

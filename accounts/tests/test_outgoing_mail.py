@@ -17,8 +17,9 @@ from django.core.mail.backends.locmem import EmailBackend as LocmemBackend
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import MailKind, OutgoingMessage, User, delete_old_mail, send_due
-from accounts.models.message import ASKED_FOR
+from accounts.messages import ASKED_FOR
+from accounts.models import MailKind, OutgoingMessage, User
+from accounts.sending import delete_old_messages, send_due
 from accounts.tests.factories import UserFactory
 from accounts.tests.mailbox import post, token_in
 from extensions.db.queue import LEASE
@@ -258,7 +259,7 @@ def test_75_refused_mails_delay_a_stranger_by_the_first_of_them(
     evil = [f"a{number}@{domain.format(number)}" for number in range(75)]
     User.objects.bulk_create(User(email=address) for address in evil)
     asked = answers(monkeypatch, error)
-    monkeypatch.setattr("accounts.models.message.BATCH_SIZE", 5)
+    monkeypatch.setattr("accounts.sending.BATCH_SIZE", 5)
     for place in places:
         OutgoingMessage.objects.all().delete()
         asked.clear()
@@ -295,7 +296,7 @@ def test_a_failed_mail_is_retried_after_growing_pauses(user: User, broken: list[
     broken += [SMTPServerDisconnected()] * 4
     for minute in range(20):
         before = len(broken)
-        post(now + timedelta(minutes=minute))
+        post(now + timedelta(seconds=61) * minute)
         if len(broken) < before:
             tries.append(minute)
     assert tries == [0, 1, 3, 7]
@@ -436,14 +437,14 @@ def test_mails_are_deleted_after_a_week(user: User) -> None:
     ask()
     post()
     now = timezone.now()
-    assert delete_old_mail(now + timedelta(days=6, hours=23)) == 0
-    assert delete_old_mail(now + timedelta(days=7, seconds=1)) == 1
+    assert delete_old_messages(now + timedelta(days=6, hours=23)) == 0
+    assert delete_old_messages(now + timedelta(days=7, seconds=1)) == 1
 
 
 def test_a_mail_of_yesterday_is_given_up_and_makes_room_for_another(user: User) -> None:
     ask()
     later = timezone.now() + timedelta(days=1)
-    assert delete_old_mail(later) == 0
+    assert delete_old_messages(later) == 0
     mail = OutgoingMessage.objects.get()
     assert (mail.given_up_at, mail.waits) == (later, None)
 

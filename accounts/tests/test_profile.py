@@ -26,6 +26,7 @@ def test_the_profile_shows_the_account_and_nothing_more(user: User, client_of) -
         "is_staff": False,
         "doctor": None,
         "date_joined": user.date_joined.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "language": None,
     }
 
 

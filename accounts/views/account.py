@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import IgnoreCredentials, sign_in
+from accounts.languages import asked_for
 from accounts.models import User
 from accounts.permissions import MayChangeOwnName
 from accounts.requests import SignedInRequest
@@ -50,10 +51,13 @@ class RegisterView(GenericAPIView[User]):
 
     @extend_schema(responses={201: SessionSerializer}, operation_id="auth_register")
     def post(self, request: Request) -> Response:
-        """Make an account and sign in to it."""
+        """Make an account and sign in to it.
+
+        Its mails are in the language that the header Accept-Language asks for.
+        """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        user = serializer.save()
+        user = serializer.save(language=asked_for(request))
         return session_response(
             user, user.issue_token(user_agent(request)), status.HTTP_201_CREATED
         )

@@ -2,7 +2,9 @@
 
 from appointment.admin import (  # noqa: F401  (importing them registers them)
     appointments,
+    calendars,
     events,
+    messages,
     people,
     time_off,
     waitlist,

@@ -236,7 +236,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         place = entry.position and gettext("number %(position)s") % {"position": entry.position}
         return two_lines(self.current_status(entry), place)
 
-    @admin.display(description=_("weekdays"), empty_value=_("any"))
+    @admin.display(description=_("weekdays"), empty_value=_("any"))  # type: ignore[call-overload]
     def weekdays_shown(self, entry: WaitlistEntry) -> str:
         """Return the names of the weekdays; an empty string for any day."""
         return ", ".join(str(day) for n, day in enumerate(WEEKDAYS) if entry.weekday_bits >> n & 1)

@@ -149,7 +149,7 @@ class Visits(AwayParts):
         try:
             rebooking = self.rebooking()
         except TimeOff.DoesNotExist:
-            messages.warning(request, TAKEN_BACK)
+            messages.warning(request, str(TAKEN_BACK))
             return HttpResponseClientRedirect(reverse("desk:away"))
         if request.GET.get("version") == rebooking.version:
             return HttpResponse(status=204)
@@ -207,7 +207,7 @@ class TakeBack(AwayParts):
         if not request.htmx:  # type: ignore[attr-defined]
             raise Http404(gettext("There is no such leave."))
         # A script shows the reader no page with status 404.
-        return self.answer(Said(TAKEN_BACK, refused=True, then=reverse("desk:away")))
+        return self.answer(Said(str(TAKEN_BACK), refused=True, then=reverse("desk:away")))
 
     def _delete(self, leave: TimeOff) -> Said:
         clock = leave.location or self.site

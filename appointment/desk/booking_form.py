@@ -134,7 +134,7 @@ class BookingView(DeskPage):
         if self.person is not None:
             self.record_person(self.person)
         elif self.person_is_gone:
-            said = Said(PERSON_GONE, refused=True)
+            said = Said(str(PERSON_GONE), refused=True)
         part = "desk/booking/person_part.html" if fragment == "person" else ""
         return self.show(part, said=said)
 
@@ -335,13 +335,13 @@ class BookingView(DeskPage):
         The key comes first of all locks, so no transaction is open before it.
         """
         if choice is None:
-            return Said(CHOOSE_TIME, refused=True), None
+            return Said(str(CHOOSE_TIME), refused=True), None
         if refusal := self._incomplete(choice):
             return Said(refusal, refused=True), None
         if people := self._maybe_same(choice):
             self.asked = (people, choice)
             self.record_people(people)
-            return Said(ASK_SAME, refused=True), None
+            return Said(str(ASK_SAME), refused=True), None
         try:
             return self._said_of(self._save_once(choice), choice)
         except REFUSALS as error:
@@ -426,7 +426,7 @@ class BookingView(DeskPage):
         visit = Appointment.objects.at_sites_of(self.user).with_names().get(pk=first["visit"])
         person = choice.patient or (self.person and self.person.pk) or visit.patient_id
         if (choice.slot, person) != (first["slot"], visit.patient_id):
-            return Said(BOOKED_BEFORE, refused=True, links=(self._new_booking(),)), None
+            return Said(str(BOOKED_BEFORE), refused=True, links=(self._new_booking(),)), None
         if visit.status != LIVE:
             return Said(visit_sentence(visit, str(CHANGED_SINCE[Status(visit.status)]))), visit
         return Said(visit_sentence(visit, self.done)), visit

@@ -64,7 +64,9 @@ class Figures:
     @property
     def use_text(self) -> str:
         """The use as the page shows it."""
-        return "-" if self.use is None else f"{floatformat(self.use, 0)}%"
+        if self.use is None:
+            return "-"
+        return gettext("%(percent)s%%") % {"percent": floatformat(self.use, 0)}
 
     @property
     def lead_text(self) -> str:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -88,7 +89,7 @@ class TypedSession:
     def label(self) -> str:
         """The name of the row for a screen reader, such as Monday, session 1."""
         known = {"weekday": Weekday(self.weekday).label, "number": self.number + 1}
-        return gettext("%(weekday)s, session %(number)d") % known
+        return capfirst(gettext("%(weekday)s, session %(number)d") % known)
 
     @property
     def is_used(self) -> bool:

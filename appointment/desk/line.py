@@ -91,7 +91,9 @@ class EntryAction(LineParts):
         except Http404:
             if not request.htmx:  # type: ignore[attr-defined]
                 raise
-            said = Said(GONE, refused=True)  # a script shows the reader no page with status 404
+            said = Said(
+                str(GONE), refused=True
+            )  # a script shows the reader no page with status 404
         done = bool(request.POST.get("panel")) and not said.refused
         return self.answer(said, "desk/away_said.html", empty_panel=done)
 

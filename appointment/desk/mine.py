@@ -321,6 +321,23 @@ class OwnLeaveEnd(OwnPage):
         return Said(f"{text} {away}" if times else text)
 
 
+class OwnDaySheet(OwnPage):
+    """Whether the doctor gets the sheet of the day by mail."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Turn the sheet on or off, as the button says."""
+        return self.answer(self.attempt(lambda: self.choose(request.POST.get("wanted") == "on")))
+
+    def choose(self, wanted: bool) -> Said:
+        """Store the choice, and say what follows."""
+        self.own.choose_daysheet(wanted)
+        if not wanted:
+            return Said(gettext("You get no day sheet by mail any more."))
+        if not self.user.has_verified_email:
+            return Said(gettext("Saved. The sheet comes once your e-mail address is verified."))
+        return Said(gettext("You get the day sheet by mail each morning with visits."))
+
+
 def _visits_hit(count: int) -> str:
     if not count:
         return gettext("No visit is booked in that time.")

@@ -65,6 +65,7 @@ urlpatterns = [
         for verb in mine.OWN_VERBS
     ),
     path("mine/history/<id:patient_id>/", mine.OwnHistory.as_view(), name="mine-history"),
+    path("mine/day-sheet/", mine.OwnDaySheet.as_view(), name="mine-day-sheet"),
     path("mine/leave/", mine.OwnLeave.as_view(), name="mine-leave"),
     path("mine/leave/<id:timeoff_id>/end/", mine.OwnLeaveEnd.as_view(), name="mine-leave-end"),
     path("import/", importing.ImportPage.as_view(), name="import"),

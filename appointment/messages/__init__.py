@@ -4,6 +4,9 @@ The verbs queue them in their transactions (`Appointment.messages_of`, `Offer`);
 them. See docs/messages.md.
 """
 
-from appointment.messages.kinds import KINDS
+from appointment.messages.daysheets import DaySheet
+from appointment.messages.kinds import KINDS as OF_PATIENTS
+
+KINDS = (*OF_PATIENTS, DaySheet())
 
 __all__ = ["KINDS"]

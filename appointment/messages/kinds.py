@@ -1,105 +1,201 @@
-"""The kinds of messages about visits and offers."""
+"""The kinds of messages about visits and offers: when each is sent, and whether it still stands."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
-from django.template.loader import render_to_string
+from django.utils import translation
 
-from accounts.messages import EMAIL, Message, MessageKind, PutOff, Unreachable
-from appointment.models import Appointment, AppointmentEvent, Offer
+from accounts.letters import Letter
+from accounts.messages import EMAIL, Message, MessageKind, PutOff
+from appointment.calendars.visit import invitation
+from appointment.messages.history import BOOKED, CANCELED, MOVED, REMINDER, news_of, overtaken
+from appointment.messages.letters import letter_of, offer_letter, reminder_letter, time_text
+from appointment.messages.quiet import end_of_quiet
+from appointment.messages.reach import Reach
+from appointment.models import Appointment, Offer
+from appointment.models.alternatives import with_alternatives
 from appointment.models.event import Status
-from doctor.models import Location
-from doctor.wall_time import instant_of
-from extensions.formats import instant_text
+from doctor.models import Doctor, Location, TimeOff
+from doctor.wall_time import hours_before
 
-Kind = AppointmentEvent.Kind
-# The events after which an earlier message about the visit is no longer true.
-OVERTAKING = (
-    Kind.RESCHEDULED,
-    Kind.ZONE_CHANGED,
-    Kind.CANCELED,
-    Kind.UNDONE,
-    Kind.COMPLETED,
-    Kind.NO_SHOW,
-)
+EVERYWHERE = SimpleNamespace(sites=None)  # other times may be at any location
 
 
-class VisitMessage(MessageKind):
-    """A message to the account of a visit's patient."""
+class PatientMessage(MessageKind):
+    """A message to the account that books for a patient; it chooses the channels."""
+
+    is_chosen = True
+
+    def find(self, row: Any, at: datetime) -> Any:
+        """Return the visit or offer if the message still stands, else None; raises PutOff."""
+        raise NotImplementedError
+
+    def patient_of(self, found: Any) -> Any:
+        """Return the patient of the visit or offer."""
+        raise NotImplementedError
+
+    def write(self, row: Any, found: Any, at: datetime) -> Letter | None:
+        """Return the letter, in the active language; None if it is no news."""
+        raise NotImplementedError
+
+    def channels(self, row: Any, at: datetime) -> tuple[str, ...]:
+        """Return the channels that the account has chosen and that reach it."""
+        found = self.find(row, at)
+        return Reach(self.patient_of(found), at).channels(self.name) if found else ()
+
+    def compose(self, row: Any, at: datetime) -> Message | None:
+        """Return the message by the row's channel, in the language of the patient."""
+        found = self.find(row, at)
+        if found is None:
+            return None
+        reach, channel = Reach(self.patient_of(found), at), row.channel or EMAIL
+        targets = reach.targets(channel)
+        with translation.override(reach.language):
+            letter = self.write(row, found, at)
+            if letter is None:
+                return None
+            if channel != EMAIL:
+                return letter.shortly_to(channel, targets)
+            return letter.to(targets[0], **self.parts_for_calendar(row, found, targets[0]))
+
+    def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
+        """Return the further parts of the mail, by which a calendar keeps the visit."""
+        return {}
+
+
+class VisitMessage(PatientMessage):
+    """A message about a visit."""
 
     about = "visit"
 
-    def __init__(self, name: str, status: str = Status.SCHEDULED) -> None:
-        self.name, self.status = name, status
+    def __init__(self, name: str, status: str = Status.SCHEDULED, *, is_needed: bool) -> None:
+        self.name, self.status, self.is_needed = name, status, is_needed
 
-    def compose(self, row: Any, at: datetime) -> Message | None:
-        """Return the message; None for a visit that has changed since, or of the deceased."""
+    def find(self, row: Any, at: datetime) -> Appointment | None:
+        """Return the visit if it is still as the message says, and its patient is not there yet.
+
+        Raises PutOff in the quiet hours, if the visit begins after them. What answers the patient's
+        own booking, move or cancelation goes at once: that person is awake.
+        """
         visit = Appointment.objects.with_names().filter(pk=row.object_id).first()
-        if visit is None or visit.status != self.status or not self._stands(row, visit):
+        if visit is None or visit.status != self.status or not _is_open(visit, at):
             return None
-        if (quiet_until := end_of_quiet(visit.location, at)) and quiet_until < visit.starts_at:
+        if overtaken(visit, row.cause) or not self.is_news(row, visit):
+            return None
+        quiet_until = end_of_quiet(visit.location, at)
+        if quiet_until and quiet_until < visit.starts_at and not self.answers(row, visit):
             raise PutOff(quiet_until)
-        return _mail(visit.patient, self.name, {"visit": visit}, visit.location, visit.starts_at)
+        return visit
 
-    def _stands(self, row: Any, visit: Appointment) -> bool:
-        """Whether what the message says is still so: nothing has changed the visit since."""
-        if visit.patient is None or visit.patient.is_deceased or visit.checked_in_at:
-            return False
-        later = AppointmentEvent.objects.filter(appointment=visit.pk, pk__gt=row.cause)
-        return not later.filter(kind__in=OVERTAKING).exists()
+    def patient_of(self, found: Any) -> Any:
+        return found.patient
+
+    def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
+        """Return the invitation as a form of the text, and as a file for clients that ignore it."""
+        method, content = invitation(found, address, up_to=row.cause)
+        form = (content.decode(), f"text/calendar; method={method}; charset=UTF-8")
+        name = "cancel.ics" if found.status == Status.CANCELED else "visit.ics"
+        return {"alternatives": (form,), "attachments": ((name, content, "text/calendar"),)}
+
+    def is_news(self, row: Any, visit: Appointment) -> bool:
+        """Whether the patient does not know it already."""
+        return news_of(visit, row.cause) is not None
+
+    def answers(self, row: Any, visit: Appointment) -> bool:
+        """Whether the message answers what the patient has done."""
+        news = news_of(visit, row.cause)
+        return news is not None and news.is_own
+
+    def write(self, row: Any, found: Any, at: datetime) -> Letter | None:
+        """Return the letter; where the clinic cancels, with other times."""
+        news = news_of(found, row.cause)
+        if news is None:
+            return None
+        others = self.name == CANCELED and not news.is_own
+        return letter_of(self.name, found, news, at, other_times(found, at) if others else ())
 
 
-class OfferMessage(MessageKind):
-    """A place is held for a patient in line, for a short time."""
+class Reminder(VisitMessage):
+    """A message some hours before a visit, by the clock of its location."""
+
+    def __init__(self) -> None:
+        super().__init__(REMINDER, is_needed=False)
+
+    def find(self, row: Any, at: datetime) -> Appointment | None:
+        """Return the visit as of any message; raises PutOff if the location reminds later by now.
+
+        None if the location reminds of no visit any more.
+        """
+        place = Location.objects.filter(appointments=row.object_id).first()
+        if place is None or place.reminder_hours is None:
+            return None
+        visit = super().find(row, at)
+        if visit and (due := hours_before(visit.starts_at, place.reminder_hours, place.zone)) > at:
+            raise PutOff(due)
+        return visit
+
+    def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
+        return {}  # the calendar has the visit already
+
+    def write(self, row: Any, found: Any, at: datetime) -> Letter | None:
+        return reminder_letter(found, at)
+
+    def is_news(self, row: Any, visit: Appointment) -> bool:
+        return True
+
+    def answers(self, row: Any, visit: Appointment) -> bool:
+        return False
+
+
+class OfferMessage(PatientMessage):
+    """A place is held for a patient in line, for a short time; it knows no quiet hours."""
 
     name = "offer"
     about = "offer"
     is_urgent = True
 
-    def compose(self, row: Any, at: datetime) -> Message | None:
-        """Return the message; None for an offer that cannot be accepted any more."""
-        offers = Offer.objects.acceptable(at).filter(pk=row.object_id)
-        offer = offers.select_related("slot__location", "slot__doctor", "entry__patient").first()
-        if offer is None or offer.entry.patient.is_deceased:
-            return None
-        slot = offer.slot
-        return _mail(
-            offer.entry.patient, self.name, {"offer": offer}, slot.location, slot.starts_at
-        )
+    def find(self, row: Any, at: datetime) -> Offer | None:
+        """Return the offer if it can be accepted."""
+        related = ("slot__location", "slot__doctor", "entry__patient", "entry__replaces__location")
+        offers = Offer.objects.acceptable(at).filter(pk=row.object_id).select_related(*related)
+        return next((each for each in offers if not each.entry.patient.is_deceased), None)
+
+    def patient_of(self, found: Any) -> Any:
+        return found.entry.patient
+
+    def write(self, row: Any, found: Any, at: datetime) -> Letter | None:
+        return offer_letter(found)
 
 
-def end_of_quiet(location: Location, at: datetime) -> datetime | None:
-    """Return when the quiet hours end in which the instant falls, by the clock there, else None."""
-    local = at.astimezone(location.zone)
-    start, end = location.quiet_from, location.quiet_until
-    spans_midnight = start > end
-    wall = local.time()
-    if start == end:
-        return None
-    if not (wall >= start or wall < end if spans_midnight else start <= wall < end):
-        return None
-    day = local.date() + timedelta(days=1) if spans_midnight and wall >= start else local.date()
-    return instant_of(day, end, location.zone)
+def other_times(visit: Appointment, at: datetime) -> list[str]:
+    """Return up to three free times instead of a canceled visit, in words.
+
+    Of the same doctor, or of those who share a specialty; the time of the visit itself is left out.
+    """
+    own = TimeOff(doctor=visit.doctor, starts_at=visit.starts_at, ends_at=visit.ends_at)
+    [affected] = with_alternatives([visit], at, user=EVERYWHERE, planned_leave=own)
+    rows = affected.alternatives
+    doctors = Doctor.objects.in_bulk({row["doctor"] for row in rows})
+    places = Location.objects.in_bulk({row["location"] for row in rows})
+    times = []
+    for row in rows:
+        starts_at = datetime.fromisoformat(row["starts_at"])
+        times.append(time_text(starts_at, places[row["location"]], doctors[row["doctor"]].name))
+    return times
 
 
-def _mail(
-    patient: Any, kind: str, context: dict[str, Any], location: Location, starts_at: datetime
-) -> Message:
-    user = patient.user
-    if user is None or not user.is_active or not user.has_verified_email:
-        raise Unreachable("no verified address")
-    when = instant_text(starts_at, location.zone)
-    text = render_to_string(
-        "appointment/messages/visit.txt",
-        {"kind": kind, "when": when, "location": location, **context},
-    )
-    return Message(EMAIL, user.email, f"{kind.title()}: {when}", text)
+def _is_open(visit: Appointment, at: datetime) -> bool:
+    """Whether its patient lives, is known, and does not stand at the desk already."""
+    if visit.patient is None or visit.patient.is_deceased:
+        return False
+    return visit.starts_at > at and visit.checked_in_at is None
 
 
 KINDS = (
-    VisitMessage("booked"),
-    VisitMessage("moved"),
-    VisitMessage("canceled", Status.CANCELED),
-    VisitMessage("reminder"),
+    VisitMessage(BOOKED, is_needed=False),
+    VisitMessage(MOVED, is_needed=True),
+    VisitMessage(CANCELED, Status.CANCELED, is_needed=True),
+    Reminder(),
     OfferMessage(),
 )

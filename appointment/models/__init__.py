@@ -1,6 +1,7 @@
 """Appointments and their events, the waitlist and its offers, and idempotency keys."""
 
 from appointment.models.appointment import Appointment
+from appointment.models.calendar_feed import CalendarFeed
 from appointment.models.day_totals import DayTotals, StaleDay, SummedDay
 from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
@@ -11,11 +12,13 @@ from appointment.models.staged_import import StagedImport
 from appointment.models.waitlist import WaitlistEntry
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from appointment.models.work_list import WorkListItem
+from appointment.models.worker_heartbeat import WorkerHeartbeat
 
 __all__ = [
     "IN_LINE",
     "Appointment",
     "AppointmentEvent",
+    "CalendarFeed",
     "DayTotals",
     "DeclinedSlot",
     "IdempotencyKey",
@@ -29,4 +32,5 @@ __all__ = [
     "WaitlistEntry",
     "WaitlistStatus",
     "WorkListItem",
+    "WorkerHeartbeat",
 ]

@@ -1,5 +1,6 @@
 """The statuses of an appointment, and the append-only events of its history."""
 
+from datetime import datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -49,6 +50,26 @@ class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
         """Return the kind of the latest of these events, as a subquery of one value."""
         return self._changes().reverse().values("kind")[:1]
 
+    def changing_calendars(self) -> Self:
+        """Events after which a calendar shows another time, place or standing of the visit."""
+        kinds = self.model.Kind
+        taken_back = models.Q(kind=kinds.UNDONE, undoes=kinds.CANCELED)
+        return self.filter(models.Q(kind__in=self.model.OF_CALENDARS) | taken_back)
+
+    def up_to(self, event: int | None) -> Self:
+        """Return the events up to the one with this key; all of them for None."""
+        return self if event is None else self.filter(pk__lte=event)
+
+    def revision(self) -> tuple[int, datetime | None]:
+        """Return the number of events that change a calendar, of one visit, and the latest's `at`.
+
+        The latter is None if there is none. One statement.
+        """
+        found = self.changing_calendars().aggregate(
+            number=models.Count("pk"), latest=models.Max("at")
+        )
+        return found["number"], found["latest"]
+
     def _changes(self) -> Self:
         return self.exclude(kind=self.model.Kind.CALLED).order_by("pk")
 
@@ -76,6 +97,7 @@ class AppointmentEvent(InsertOnlyModel):
         CALLED = "called", _("Called, no answer")
 
     BY_PATIENTS = (Kind.BOOKED, Kind.CANCELED, Kind.RESCHEDULED)  # the others are for staff
+    OF_CALENDARS = (Kind.RESCHEDULED, Kind.ZONE_CHANGED, Kind.CANCELED)
     UNDOABLE = (Kind.CHECKED_IN, Kind.COMPLETED, Kind.NO_SHOW, Kind.CANCELED)
 
     class Role(models.TextChoices):

@@ -140,6 +140,8 @@ class IdempotencyKey(models.Model):
     objects = IdempotencyKeyQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
         indexes = (models.Index(fields=["created_at"], name="appointment_idempotency_age"),)
         constraints = (
             models.UniqueConstraint(

@@ -7,10 +7,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from accounts.models import KnownDevice, OutgoingMessage, User
+from accounts.models import KnownDevice, NotificationChoice, OutgoingMessage, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     DeclinedSlot,
     IdempotencyKey,
     Offer,
@@ -33,20 +34,25 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ("id", "email", "email_verified_at", "first_name", "last_name", "date_joined",
-                  "last_login")  # fmt: skip
+                  "last_login", "language")  # fmt: skip
 
 
 class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
-    """A signed-in device. The server keeps only a digest of its token, and never exports it."""
+    """A signed-in device. The server keeps only a digest of its token, and never exports it.
+
+    Nor does it export what the provider of push messages calls the device.
+    """
 
     name = serializers.CharField(source="device.name", read_only=True, default="")
     last_used_at = serializers.DateTimeField(
         source="device.last_used_at", read_only=True, allow_null=True, default=None
     )
 
+    gets_push = serializers.BooleanField(source="device.gets_push", read_only=True, default=False)
+
     class Meta:
         model = AuthToken
-        fields = ("name", "created", "last_used_at", "expiry")
+        fields = ("name", "created", "last_used_at", "expiry", "gets_push")
 
 
 @extend_schema_serializer(component_name="KnownDevice")
@@ -58,13 +64,31 @@ class ExportedDeviceSerializer(serializers.ModelSerializer[KnownDevice]):
         fields = ("name", "last_seen_at")
 
 
+@extend_schema_serializer(component_name="Feed")
+class ExportedFeedSerializer(serializers.ModelSerializer[CalendarFeed]):
+    """A calendar feed. The server keeps only a digest of its address, and never exports it."""
+
+    class Meta:
+        model = CalendarFeed
+        fields = ("kind", "created_at")
+
+
+@extend_schema_serializer(component_name="ChosenChannels")
+class ExportedChoiceSerializer(serializers.ModelSerializer[NotificationChoice]):
+    """The channels that the account has chosen for one kind of message."""
+
+    class Meta:
+        model = NotificationChoice
+        fields = ("kind", "email", "sms", "push")
+
+
 @extend_schema_serializer(component_name="Mail")
 class ExportedMailSerializer(serializers.ModelSerializer[OutgoingMessage]):
-    """A mail of the last week to or about the account. The server does not keep its text."""
+    """A message to the account, or about a visit or offer. The server does not keep its text."""
 
     class Meta:
         model = OutgoingMessage
-        fields = ("kind", "created_at", "sent_at")
+        fields = ("kind", "channel", "created_at", "sent_at")
 
 
 class RefusedLoginSerializer(serializers.ModelSerializer[AccessAttempt]):
@@ -227,6 +251,8 @@ class ClaimCodeSerializer(serializers.ModelSerializer[ClaimCode]):
                 "account": None,
                 "devices": [],
                 "known_devices": [],
+                "calendar_feeds": [],
+                "notifications": [],
                 "mails": [],
                 "refused_logins": [],
                 "patients": [
@@ -259,6 +285,8 @@ class ExportSerializer(serializers.Serializer[Any]):
     account = AccountSerializer(allow_null=True)
     devices = SignedInDeviceSerializer(many=True)
     known_devices = ExportedDeviceSerializer(many=True)
+    calendar_feeds = ExportedFeedSerializer(many=True)
+    notifications = ExportedChoiceSerializer(many=True)
     mails = ExportedMailSerializer(many=True)
     refused_logins = RefusedLoginSerializer(many=True)
     patients = ExportedPatientSerializer(many=True)

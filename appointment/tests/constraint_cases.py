@@ -7,10 +7,11 @@ from typing import Any
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.models import KnownDevice, MailKind, OutgoingMessage
+from accounts.models import KnownDevice, MailKind, NotificationChoice, OutgoingMessage
 from accounts.tests.factories import UserFactory
 from appointment.models import (
     Appointment,
+    CalendarFeed,
     DayTotals,
     DeclinedSlot,
     IdempotencyKey,
@@ -148,6 +149,17 @@ def known_twice() -> Case:
     return device, {"name": "a"}
 
 
+def chosen_twice() -> Case:
+    """Return a choice of an account, and a change that makes it one of another kind it has."""
+    user = UserFactory()
+    NotificationChoice.objects.choose(user, {"booked": {"sms": True}, "moved": {"sms": True}})
+    return NotificationChoice.objects.get(kind="moved"), {"kind": "booked"}
+
+
+def feed() -> CalendarFeed:
+    return CalendarFeed.objects.make(UserFactory(), "patient")
+
+
 def second_waiting_mail() -> Case:
     """Return a mail that waits, and a change that gives it the kind and address of another."""
     first, second = (
@@ -189,6 +201,7 @@ def second_session_of_hours() -> Case:
 BREAKS: dict[str, Callable[[], Case]] = {
     "accounts_user_email_unique_ignoring_case": lambda: twin(UserFactory, "email"),
     "accounts_knowndevice_unique": known_twice,
+    "accounts_notificationchoice_unique": chosen_twice,
     "accounts_outgoingmail_one_waits": second_waiting_mail,
     "accounts_outgoingmessage_one_a_fact": second_message_of_a_fact,
     "doctor_specialty_name_unique": lambda: twin(SpecialtyFactory, "name"),
@@ -258,6 +271,8 @@ BREAKS: dict[str, Callable[[], Case]] = {
     ),
     "appointment_offer_status_known": lambda: (offer(), {"status": "lost"}),
     "appointment_idempotency_one_per_user_and_key": second_key,
+    "appointment_calendarfeed_digest_unique": lambda: twin(feed, "digest"),
+    "appointment_calendarfeed_kind_known": lambda: (feed(), {"kind": "all"}),
     "appointment_proposal_once_per_visit_and_slot": lambda: (
         proposal(number=1),
         {"visit": proposal().visit},

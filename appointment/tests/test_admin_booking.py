@@ -71,7 +71,7 @@ def test_the_same_patient_twice_is_reported(reception: AdminClient, patient: Pat
     slot = ScheduleFactory(capacity=3).slots.first()
     AppointmentFactory(patient=patient, slot=slot)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
-    assert form_errors(refused) == [AlreadyBooked.staff_message]
+    assert form_errors(refused) == [str(AlreadyBooked.staff_message)]
     assert_balanced(slot)
 
 
@@ -81,20 +81,20 @@ def test_an_overlap_of_the_patient_is_reported(
     AppointmentFactory(patient=patient, slot=slot)
     elsewhere = ScheduleFactory().slots.first()
     refused = reception.send(ADD, patient=patient.pk, slot=elsewhere.pk)
-    assert form_errors(refused) == [PatientOverlap.staff_message]
+    assert form_errors(refused) == [str(PatientOverlap.staff_message)]
     assert_balanced(elsewhere)
 
 
 def test_a_closed_slot_is_reported(reception: AdminClient, patient: Patient, slot: Slot) -> None:
     slot.schedule.revise(is_active=False)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
-    assert form_errors(refused) == [SlotClosed.staff_message]
+    assert form_errors(refused) == [str(SlotClosed.staff_message)]
 
 
 def test_a_slot_that_has_begun_is_reported(staff: User, patient: Patient, slot: Slot) -> None:
     with time_machine.travel(slot.starts_at, tick=False):
         refused = AdminClient(staff).send(ADD, patient=patient.pk, slot=slot.pk)
-    assert form_errors(refused) == [SlotInPast.staff_message]
+    assert form_errors(refused) == [str(SlotInPast.staff_message)]
 
 
 def test_a_slot_that_was_deleted_meanwhile_is_reported(

@@ -14,10 +14,10 @@ from django.core.management import CommandError, call_command
 from django.db.models import ForeignKey, Model
 from django.utils import timezone
 
-from accounts.models import AuditEvent, KnownDevice, OutgoingMessage, User
+from accounts.models import AuditEvent, KnownDevice, NotificationChoice, OutgoingMessage, User
 from accounts.tests.factories import UserFactory
 from appointment import export
-from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer
+from appointment.models import Appointment, CalendarFeed, DeclinedSlot, IdempotencyKey, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.db.batches import row_batches
@@ -57,7 +57,9 @@ HELD = {
     "accounts.AuditEvent",
     "accounts.Device",
     "accounts.KnownDevice",
+    "accounts.NotificationChoice",
     "accounts.OutgoingMessage",
+    "appointment.CalendarFeed",
     "axes.AccessAttempt",
     "knox.AuthToken",
     "patient.Patient",
@@ -92,6 +94,8 @@ def family(patient: Patient) -> Patient:
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
     OutgoingMessage.objects.enqueue("verification", user.email)
+    CalendarFeed.objects.make(user, "patient")
+    NotificationChoice.objects.choose(user, {"reminder": {"sms": True}})
     KnownDevice.objects.remember(user, "Firefox")
     refused = {"ip_address": "192.0.2.1", "user_agent": "curl/8", "failures_since_start": 1}
     AccessAttempt.objects.create(username=user.email, **refused)
@@ -206,7 +210,7 @@ def test_the_export_holds_no_secret(family: Patient, client_of: Any) -> None:
     assert family.user.password not in text
     assert not {"password", "digest", "token"} & set(json.loads(text)["account"])
     [device] = json.loads(text)["devices"]
-    assert set(device) == {"name", "created", "last_used_at", "expiry"}
+    assert set(device) == {"name", "created", "last_used_at", "expiry", "gets_push"}
 
 
 def test_an_export_is_recorded_for_each_patient(family: Patient, client_of: Any) -> None:

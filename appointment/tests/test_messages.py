@@ -1,5 +1,6 @@
-"""The verbs queue messages to patients in their transactions, and the worker sends what stands."""
+"""What a patient is told of a visit: each history of it leads to these messages, and no other."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,27 +9,23 @@ from django.utils import timezone
 
 from accounts.models import OutgoingMessage
 from accounts.tests.mailbox import post
-from appointment.models import Appointment
-from doctor.tests.factories import ScheduleFactory, day_ahead
+from appointment.models import Appointment, AppointmentEvent
+from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
+from patient.tests.factories import DependentFactory, PatientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture
-def noon(time_machine: Any) -> Any:
-    """Stand still at a noon, outside of the quiet hours."""
-    now = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
-    time_machine.move_to(now, tick=False)
-    return now
-
-
-@pytest.fixture
 def visit(patient: Patient, noon: Any) -> Any:
     patient.user.revise(email_verified_at=noon)
-    session = ScheduleFactory(date=day_ahead(3))
-    slot = session.slots.first()
-    return Appointment(patient=patient, slot=slot, booked_by=patient.user).book()
+    return booked_by(patient, patient.user)
+
+
+def booked_by(patient: Patient, by: Any, **session: Any) -> Any:
+    slots = ScheduleFactory(**{"date": day_ahead(3), **session}).slots
+    return Appointment(patient=patient, slot=slots.first(), booked_by=by).book()
 
 
 def queued() -> list[tuple[str, Any]]:
@@ -36,31 +33,189 @@ def queued() -> list[tuple[str, Any]]:
     return [(row.kind, row.due_at) for row in rows]
 
 
-def test_a_booking_queues_its_message_and_a_reminder(visit: Any, noon: Any) -> None:
-    assert queued() == [("booked", noon), ("reminder", visit.starts_at - timedelta(days=1))]
+def told() -> list[str]:
+    """Send what is due; return the first line of each mail: what has happened."""
+    return [str(message.body).splitlines()[0] for message in post()]
+
+
+# --- Histories ------------------------------------------------------------------------------------
+
+BOOKED, MOVED = "Your visit is booked", "Your visit has moved"
+CANCELED, BACK = "Your visit is canceled", "Your visit takes place after all"
+
+
+class Story:
+    """A visit of a patient, and what is done with it, step by step."""
+
+    def __init__(self, patient: Patient, staff: Any) -> None:
+        self.own, self.staff, self.told = patient.user, staff, list[str]()
+        self.visit = booked_by(patient, patient.user)
+        self.first = self.visit.slot
+        again = {"doctor": self.visit.doctor, "location": self.visit.location}
+        self.others = list(ScheduleFactory(date=day_ahead(5), **again).slots.all())
+
+    def send(self) -> None:
+        self.told += told()
+
+    def move(self) -> None:
+        self.visit.reschedule(self.others.pop(), by=self.own)
+
+    def move_back(self) -> None:
+        self.visit.reschedule(self.first, by=self.own)
+
+    def cancel(self) -> None:
+        self.visit.cancel(by=self.own)
+
+    def clinic_cancels(self) -> None:
+        self.visit.cancel(by=self.staff)
+
+    def undo(self) -> None:
+        self.visit.undo(by=self.staff)
+
+
+HISTORIES = {
+    "send": [BOOKED],
+    "send send": [BOOKED],
+    "move send": [BOOKED],  # once, with the new time
+    "cancel send": [],
+    "clinic_cancels send": [CANCELED],  # the patient knows of it: the patient booked
+    "send move send": [BOOKED, MOVED],
+    "send move move send": [BOOKED, MOVED],
+    "send move move_back send": [BOOKED],
+    "send move send move_back send": [BOOKED, MOVED, MOVED],
+    "send cancel send": [BOOKED, CANCELED],
+    "send move cancel send": [BOOKED, CANCELED],
+    "send clinic_cancels undo send": [BOOKED],
+    "send clinic_cancels send undo send": [BOOKED, CANCELED, BACK],
+    "send clinic_cancels undo clinic_cancels send": [BOOKED, CANCELED],
+    "send clinic_cancels send undo clinic_cancels send": [BOOKED, CANCELED],
+    "send clinic_cancels send undo move send": [BOOKED, CANCELED, BACK],
+    "send move clinic_cancels undo send": [BOOKED, MOVED],
+    "clinic_cancels undo send": [BOOKED],
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_a_history_is_told_without_what_was_taken_back(
+    noon: Any, patient: Patient, staff: Any, history: str
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    story = Story(patient, staff)
+    for step in history.split():
+        getattr(story, step)()
+    assert story.told == HISTORIES[history]
+    coming = {kind for kind, _ in queued()}
+    if story.visit.status == "canceled":
+        assert post(story.visit.starts_at - timedelta(hours=20)) == []
+    else:
+        assert coming == {"reminder"}
+        [reminder] = post(story.visit.starts_at - timedelta(hours=20))
+        assert str(reminder.body).startswith("Your visit is coming up")
+    assert post(story.visit.starts_at - timedelta(minutes=1)) == []
+
+
+def test_a_move_says_from_where_the_patient_was_told(noon: Any, patient: Patient) -> None:
+    patient.user.revise(email_verified_at=noon)
+    story = Story(patient, patient.user)
+    for step in ("send", "move", "move"):
+        getattr(story, step)()
     [message] = post()
-    assert message.to == [visit.patient.user.email]
+    first, now = story.first, story.visit
+    text = " ".join(str(message.body).split())
+    assert f"It was on {first.starts_at:%a} {first.starts_at.day} " in text
+    assert f"{now.starts_at.day} {now.starts_at:%b %Y}" in str(message.subject)
 
 
-def test_a_canceled_visit_has_no_reminder(visit: Any) -> None:
+def after(change: Callable[[Any], Any], visit: Any) -> list[str]:
+    change(visit)
+    return told() + [str(each.body) for each in post(visit.starts_at - timedelta(hours=20))]
+
+
+def check_in(visit: Any) -> None:
+    Appointment.objects.filter(pk=visit.pk).update(checked_in_at=timezone.now())
+
+
+def complete(visit: Any) -> None:
+    Appointment.objects.filter(pk=visit.pk).update(status="completed")
+
+
+def erase(visit: Any) -> None:
+    visit.patient.erase(by=visit.patient.user)
+
+
+def mark_deceased(visit: Any) -> None:
+    visit.patient.mark_deceased()
+
+
+@pytest.mark.parametrize("change", [check_in, complete, erase, mark_deceased])
+def test_nothing_is_told_of_a_visit_whose_patient_is_there_or_gone(
+    visit: Any, change: Callable[[Any], Any]
+) -> None:
+    assert after(change, visit) == []
+    assert not OutgoingMessage.objects.filter(given_up_at__isnull=False).exists()
+
+
+def test_a_walk_in_is_told_nothing(noon: Any, patient: Patient, staff: Any) -> None:
+    patient.user.revise(email_verified_at=noon)
+    session = ScheduleFactory(date=noon.date(), location=LocationFactory(time_zone="UTC"))
+    Appointment.objects.all().delete()
+    slot = session.slots.last()
+    if slot.ends_at <= noon:
+        session = ScheduleFactory(
+            date=noon.date(), location=session.location, start_time="13:00", end_time="14:00"
+        )
+        slot = session.slots.first()
+    Appointment(patient=patient, slot=slot, booked_by=staff).walk_in()
+    assert told() == []
+
+
+def test_an_undone_check_in_leaves_the_reminder(visit: Any, staff: Any) -> None:
+    assert told() == [BOOKED]
+    Appointment.objects.filter(pk=visit.pk).update(checked_in_at=timezone.now())
+    event = {"at": timezone.now(), "by": "staff", "from_status": "scheduled"}
+    AppointmentEvent(
+        appointment=visit, kind="undone", undoes="checked_in", to_status="scheduled", **event
+    ).save()
+    Appointment.objects.filter(pk=visit.pk).update(checked_in_at=None)
+    assert len(post(visit.starts_at - timedelta(hours=20))) == 1
+
+
+# --- To whom --------------------------------------------------------------------------------------
+
+
+def test_the_account_of_today_is_told_of_a_dependent_or_a_merged_record(
+    visit: Any, noon: Any, staff: Any
+) -> None:
     post()
-    visit.cancel(by=visit.patient.user)
-    assert len(post()) == 1
-    assert post(visit.starts_at - timedelta(hours=1)) == []
+    child = DependentFactory(user=visit.patient.user, first_name="Leo")
+    recorded = PatientFactory(user=None)
+    of_child = booked_by(child, None)
+    of_record = booked_by(recorded, staff, date=day_ahead(4))
+    recorded_visit = of_record.patient
+    visit.patient.merge(recorded_visit, by=staff)
+    messages = post()
+    assert {message.to[0] for message in messages} == {visit.patient.user.email}
+    assert {str(message.body).splitlines()[0] for message in messages} == {
+        "Leo's visit is booked",
+        BOOKED,
+    }
+    assert "Leo" not in str([message.subject for message in messages])
+    assert of_child.patient.last_name not in str([message.body for message in messages])
 
 
-def test_a_moved_visit_has_the_reminder_of_its_new_time(visit: Any) -> None:
-    post()
-    other = ScheduleFactory(doctor=visit.doctor, location=visit.location, date=day_ahead(5))
-    before = visit.starts_at
-    visit.reschedule(other.slots.first(), by=visit.patient.user)
-    assert len(post()) == 1
-    assert post(before - timedelta(hours=1)) == []
-    assert len(post(visit.starts_at - timedelta(hours=1))) == 1
-
-
-def test_a_patient_without_a_verified_address_is_unreachable(visit: Any) -> None:
-    visit.patient.user.revise(email_verified_at=None)
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"email_verified_at": None}, "no verified address"),
+        ({"is_active": False}, "account ended"),
+        (None, "no account"),
+    ],
+)
+def test_who_cannot_be_reached_is_noted(visit: Any, change: Any, reason: str) -> None:
+    if change is None:
+        visit.patient.revise(user=None)
+    else:
+        visit.patient.user.revise(**change)
     assert post() == []
     row = OutgoingMessage.objects.get(kind="booked")
-    assert (row.given_up_at is not None, row.failure) == (True, "no verified address")
+    assert (row.given_up_at is not None, row.failure) == (True, reason)

@@ -187,10 +187,10 @@ def test_the_admin_shows_the_sentence(patient: Patient, staff: Any, doctor: Doct
     filled = {"patient": patient.pk, "first_date": day_ahead(8), "last_date": day_ahead(9)}
     add, reception = "/admin/appointment/waitlistentry/add/", AdminClient(staff)
     [fault] = form_errors(reception.send(add, **filled, doctor=doctor.pk))
-    assert fault == AlreadyWaiting.message
+    assert fault == str(AlreadyWaiting.message)
     WaitlistEntryFactory.create_batch(9, patient=patient)
     [fault] = form_errors(reception.send(add, **filled, doctor=DoctorFactory().pk))
-    assert fault == TooManyEntries.message
+    assert fault == str(TooManyEntries.message)
 
 
 # --- Wishes that cannot come true -----------------------------------------------------------------

@@ -3,9 +3,11 @@
 from appointment.views.access_log import AccessLogView
 from appointment.views.appointments import AppointmentViewSet
 from appointment.views.booking import BookView, CancelView, RescheduleView
+from appointment.views.calendars import CalendarFeedViewSet, FeedFileView, VisitCalendarView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView, UndoView
 from appointment.views.export import ExportView
 from appointment.views.medical_history import MedicalHistoryViewSet
+from appointment.views.notifications import NotificationsView
 from appointment.views.rebooking import (
     RebookingCancelView,
     RebookingKeepView,
@@ -23,13 +25,16 @@ __all__ = [
     "AppointmentViewSet",
     "AvailableSlotsView",
     "BookView",
+    "CalendarFeedViewSet",
     "CancelView",
     "CheckInView",
     "CompleteView",
     "DeclineView",
     "ExportView",
+    "FeedFileView",
     "MedicalHistoryViewSet",
     "NoShowView",
+    "NotificationsView",
     "RebookingCancelView",
     "RebookingKeepView",
     "RebookingMoveView",
@@ -37,5 +42,6 @@ __all__ = [
     "RescheduleView",
     "TimeOffViewSet",
     "UndoView",
+    "VisitCalendarView",
     "WaitlistViewSet",
 ]

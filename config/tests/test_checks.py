@@ -69,6 +69,10 @@ def test_safe_settings_get_no_warning(settings: Any, changes: dict[str, Any]) ->
         ({"ALLOWED_HOSTS": [".com"]}, "config.W004"),
         ({"EMAIL_USE_TLS": False}, "config.W006"),
         ({"LINK_URL": "http://clinic.example"}, "config.W007"),
+        (
+            {"MESSAGE_CHANNELS": {"sms": {"OPTIONS": {"url": "http://sms.example"}}}},
+            "config.W012",
+        ),
         ({"NUM_PROXIES": 0}, "config.W008"),
         ({"TRUSTED_PROXIES": [ip_network("0.0.0.0/0")]}, "config.W009"),
         (

@@ -10,6 +10,7 @@ from django.utils import translation
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from config.document_view import built
 from config.languages import accepted, language_of
 from doctor.tests.factories import PublishedScheduleFactory
 
@@ -140,3 +141,5 @@ def test_the_openapi_document_is_in_english(client: Client) -> None:
     spanish = client.get("/api/schema/", headers={"Accept-Language": "es"})
     assert spanish["Content-Language"] == "en"
     assert spanish.content == client.get("/api/schema/").content
+    with translation.override("es"):
+        assert "No encontrado" not in str(built.__wrapped__())  # which each process builds once

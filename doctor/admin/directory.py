@@ -42,6 +42,9 @@ class LanguageAdmin(SharedAdminMixin, DomainActionAdmin):
     search_fields = ("name", "tag")
 
 
+QUIET = {"quiet_from", "quiet_until"}
+
+
 class LocationForm(PartialUpdateForm):
     """A location, whose country is chosen by its name."""
 
@@ -52,6 +55,17 @@ class LocationForm(PartialUpdateForm):
         empty_value=None,
         help_text=Location._meta.get_field("country").help_text,
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in QUIET & self.fields.keys():
+            self.fields[name].required = False  # an empty time stays what it was
+
+    def clean(self) -> dict[str, Any]:
+        """Keep the quiet hours where a field of them is empty."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        kept = {name: getattr(self.instance, name) for name in QUIET if not cleaned.get(name)}
+        return {**cleaned, **kept}
 
 
 @admin.register(Location)
@@ -72,6 +86,10 @@ class LocationAdmin(SiteAdminMixin, PublishingAdmin):
                     "Empty fields set no rule. Staff may override rules with a reason."
                 ),
             },
+        ),
+        (
+            _("Messages to patients"),
+            {"fields": ("reminder_hours", ("quiet_from", "quiet_until"))},
         ),
     )
     list_display = ("name", "country", "time_zone", "phone", "address")

@@ -193,7 +193,7 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         return Question(gettext("Confirm the session"), asked=" ".join(facts), facts=facts)
 
     def deletion_notes(self, rows: list[Any]) -> list[str]:
-        return [deletion_of_sessions(rows, timezone.now()), self.deletion_note]
+        return [deletion_of_sessions(rows, timezone.now()), str(self.deletion_note)]
 
     def add_row(self, request: HttpRequest, obj: Schedule) -> None:
         obj.publish()

@@ -35,7 +35,7 @@ from extensions.admin.past import CONFIRMED, PastAwareForm
 from extensions.formats import date_text, day_text
 
 MOST_DAYS_LISTED = 10
-FIRST_DATE_STAYS = _(
+FIRST_DATE_STAYS: Any = _(
     "Leave this date as it was: the new hours begin on the date under “Only from a date on”."
 )
 
@@ -140,6 +140,8 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if not obj:
             return self.fields
+        if not self.has_change_permission(request, obj):
+            return (*(name for name in self.fields if name != CONFIRMED), "sessions")
         return (*self.fields, *self._version_fields(request, obj), "keep", "sessions")
 
     def get_form(
@@ -209,7 +211,7 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         )
 
     def deletion_notes(self, rows: list[Any]) -> list[str]:
-        return [deletion_of_hours(rows, timezone.now()), self.deletion_note]
+        return [deletion_of_hours(rows, timezone.now()), str(self.deletion_note)]
 
     def save_model(self, request: HttpRequest, obj: WeeklyHours, form: Any, change: Any) -> None:
         """Save by the verb; name the new version, and warn of the days that got no session."""

@@ -162,6 +162,12 @@ class Doctor(FoldedModel, CalendarModel):
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Without it the public does not see the doctor.")
     )
+    wants_daysheet = models.BooleanField(
+        _("day sheet by mail"),
+        default=False,
+        db_default=False,
+        help_text=_("Each morning with visits, at the address of the account."),
+    )
 
     last_name_key = FoldedNameField(("last_name",))
     first_name_key = FoldedNameField(("first_name",))
@@ -214,6 +220,11 @@ class Doctor(FoldedModel, CalendarModel):
             self.save()
             active_changed = any(row.is_active is not self.is_active for row in before)
             coming.recompute_open(at, changed=pks if active_changed else ())
+
+    def choose_daysheet(self, wanted: bool) -> None:
+        """Send the doctor the sheet of each day with visits by mail from now on, or no more."""
+        Doctor.objects.filter(pk=self.pk).update(wants_daysheet=wanted)
+        self.wants_daysheet = wanted
 
     def lock_calendar(self, **changes: Any) -> None:
         """Lock the doctor until the transaction ends."""

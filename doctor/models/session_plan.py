@@ -11,9 +11,9 @@ from doctor.models.schedule import Schedule
 from doctor.models.slot import Slot, SlotQuerySet
 from doctor.wall_time import Span
 
-OTHER_SESSION = _("The doctor has another session at that time.")
-SKIPPED_BY_CLOCKS = _("The clocks skip these hours on that day.")
-KEPT_OVER = _("Appointments outside these hours take up all of that time.")
+OTHER_SESSION: Any = _("The doctor has another session at that time.")
+SKIPPED_BY_CLOCKS: Any = _("The clocks skip these hours on that day.")
+KEPT_OVER: Any = _("Appointments outside these hours take up all of that time.")
 
 SkippedDay = tuple[date, str]  # a day without a session, and the reason
 

@@ -23,7 +23,7 @@ from extensions.formats import instant_text
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
-OUT_OF_RANGE = _("Use a time from 1 January 2000 to 1 January 2100, both 00:00 UTC.")
+OUT_OF_RANGE: Any = _("Use a time from 1 January 2000 to 1 January 2100, both 00:00 UTC.")
 
 
 class TimeOffQuerySet(models.QuerySet["TimeOff"]):

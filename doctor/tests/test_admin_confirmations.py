@@ -239,7 +239,7 @@ def test_what_saving_would_refuse_is_not_asked_about(admin_client: AdminClient) 
     there = ScheduleFactory(date=THIRD)
     typed = session(slot_minutes="", doctor=there.doctor_id, location=there.location_id)
     refused = admin_client.send(page(Schedule, "add"), **typed)
-    assert form_errors(refused) == [ScheduleOverlap.message]
+    assert form_errors(refused) == [str(ScheduleOverlap.message)]
 
 
 def test_a_length_is_written_in_words() -> None:

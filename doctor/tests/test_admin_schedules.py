@@ -45,7 +45,7 @@ def test_an_overlap_of_the_doctor_is_reported_and_nothing_typed_is_lost(
     there = ScheduleFactory()
     typed = hours(there, date=there.date, start_time="10:30", end_time="12:00", capacity="7")
     refused = reception.send(ADD, **typed)
-    assert form_errors(refused) == [ScheduleOverlap.message]
+    assert form_errors(refused) == [str(ScheduleOverlap.message)]
     html = refused.content.decode()
     assert 'value="10:30"' in html
     assert 'value="7"' in html

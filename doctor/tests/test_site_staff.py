@@ -240,4 +240,4 @@ def test_hours_in_the_way_at_another_site_are_not_named_in_the_admin(
     errors = form_errors(
         AdminClient(again(member)).send(page(type(hours), "add"), {**typed, **times})
     )
-    assert errors == [HoursOverlap.message]
+    assert errors == [str(HoursOverlap.message)]

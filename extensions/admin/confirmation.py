@@ -15,7 +15,7 @@ from extensions.admin.form_keys import CONFIRMED, NOT_TYPED
 BACK = "_back"  # the button that leads back to the form
 NOT_RESENT = (*NOT_TYPED, BACK)  # the page adds its own; CONFIRMED is `Question.asked`
 YES = _("Yes, save it")
-NOT_SAVED = _("Nothing has been saved yet.")
+NOT_SAVED: Any = _("Nothing has been saved yet.")
 
 
 @dataclass(frozen=True)

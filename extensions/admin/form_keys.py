@@ -23,8 +23,8 @@ FIELD = "_form_key"  # the template admin/change_form.html has it as a hidden in
 CONFIRMED = "_confirmed"  # what the user has confirmed (extensions/admin/confirmation.py)
 NOT_TYPED = (CONFIRMED, "csrfmiddlewaretoken")
 SHAPE = re.compile("[A-Za-z0-9_-]{22}")
-SENT_TWICE = _("It was saved once, although the form was sent twice.")
-SAVED_BEFORE = _(
+SENT_TWICE: Any = _("It was saved once, although the form was sent twice.")
+SAVED_BEFORE: Any = _(
     "The form was saved before. What you typed since then was not saved: open what was saved, and "
     "change it there."
 )

@@ -7,7 +7,7 @@ one takes it only if the first has died by then. No transaction is open while a 
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -41,8 +41,10 @@ class QueuedQuerySet(models.QuerySet[Row]):
 
         Skips the rows that other processes are claiming. None if there is no row. `attempts` and
         `tried_at` of the row returned are those before this try. On SQLite an IMMEDIATE transaction
-        serializes the claims.
+        serializes the claims, and locks out every other writer: it begins only if there is a row.
         """
+        if connections[self.db].vendor == "sqlite" and not self.exists():
+            return None
         with transaction.atomic():
             locked = self.select_for_update(no_key=True, of=("self",), skip_locked=True)
             row = locked.first()
@@ -89,6 +91,10 @@ class QueuedModel(models.Model):
     def claimed(self) -> Any:
         """Return the row as it was claimed; none if the lease has passed to another process."""
         return self._rows().filter(pk=self.pk, due_at=self._leased_until)
+
+    def is_safe(self, at: datetime, seconds: float) -> bool:
+        """Whether the lease lasts so many seconds more, of a process that may have stood still."""
+        return at + timedelta(seconds=seconds) < self._leased_until
 
     def next_try(self, at: datetime) -> datetime:
         """Return when to try again after a failure at the instant `at` of the claimed row."""

@@ -1,5 +1,6 @@
-"""Answers that are the same for everybody: clients keep them, and ask whether they still hold."""
+"""Answers that clients keep, and of which they ask whether they still hold."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -9,7 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_304_NOT_MODIFIED
 
-REVALIDATE = "no-cache"  # Cache-Control: keep the answer, and ask each time whether it still holds
+# Values of Cache-Control.
+REVALIDATE = "no-cache"  # keep the answer, and ask each time whether it still holds
+PRIVATE_REVALIDATE = "private, no-cache"  # the same, but only the client itself keeps it
+PRIVATE_MINUTES = "private, max-age=300"  # the client itself keeps it, and asks in five minutes
+STATED = (REVALIDATE, PRIVATE_REVALIDATE, PRIVATE_MINUTES)
 
 # For the OpenAPI document of an operation that answers with `answer_if_changed`.
 IF_NONE_MATCH = OpenApiParameter(
@@ -61,6 +66,17 @@ def answer_if_changed(
         if _has(request, etag):
             return Response(status=HTTP_304_NOT_MODIFIED, headers=headers)
     return Response({**answer, "results": listed.to_list()}, headers=headers)
+
+
+def file_if_changed(
+    request: Request, etag: str, content: Callable[[], bytes], headers: dict[str, str]
+) -> Response:
+    """Return the file with its ETag and these headers; 304 to a client that has it."""
+    headers = {"ETag": etag, **headers}
+    if _has(request, etag):
+        kept = {name: value for name, value in headers.items() if name != "Content-Disposition"}
+        return Response(status=HTTP_304_NOT_MODIFIED, headers=kept)
+    return Response(content(), headers=headers)
 
 
 def _has(request: Request, etag: str) -> bool:

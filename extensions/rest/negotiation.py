@@ -55,3 +55,17 @@ class ContentNegotiation(DefaultContentNegotiation):
         if not request.headers.get("accept", "").strip(" \t,"):
             return ["*/*"]
         return super().get_accept_list(request)
+
+
+class OnlyFormat(ContentNegotiation):
+    """The negotiation of a view with one format: it is the answer whatever the client asks for.
+
+    Calendar programs send any Accept header, or none that names a calendar. RFC 9110, section
+    12.5.1, lets a server disregard the header.
+    """
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
+        """Return the first renderer and its media type."""
+        return renderers[0], renderers[0].media_type

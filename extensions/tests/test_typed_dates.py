@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from extensions.dates import REFUSALS, parse_date
+from extensions.search import typed_terms
 
 THE_FIRST = date(2026, 12, 1)
 
@@ -39,7 +40,7 @@ def test_numbers_are_read_only_where_the_day_is_first(text: str) -> None:
     assert parse_date(text, lambda: True) == THE_FIRST
     with pytest.raises(ValidationError) as error:
         parse_date(text, lambda: False)
-    assert error.value.messages == [REFUSALS["numbers"]]
+    assert error.value.messages == [str(REFUSALS["numbers"])]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_numbers_are_read_only_where_the_day_is_first(text: str) -> None:
 def test_what_is_no_date_is_refused_with_a_sentence(text: str, code: str) -> None:
     with pytest.raises(ValidationError) as error:
         parse_date(text, lambda: True)
-    assert error.value.messages == [REFUSALS[code]]
+    assert error.value.messages == [str(REFUSALS[code])]
 
 
 def test_a_short_year_is_refused_before_the_order_of_numbers() -> None:
@@ -110,7 +111,7 @@ def test_a_spanish_page_refuses_in_spanish(text: str, code: str) -> None:
         parse_date(text, lambda: True)
     assert error.value.code == code
     with translation.override("es"):
-        assert error.value.messages == [REFUSALS[code]]
+        assert error.value.messages == [str(REFUSALS[code])]
         assert "Type" not in error.value.messages[0]
 
 
@@ -122,3 +123,12 @@ def test_an_english_page_reads_no_spanish_name_and_an_ambiguous_beginning_is_ref
         assert parse_date("1er juil. 2026", lambda: True) == date(2026, 7, 1)
         with pytest.raises(ValidationError):
             parse_date("1 jui 2026", lambda: True)  # juin or juillet
+
+
+def test_a_name_copied_from_a_spanish_page_finds_the_person() -> None:
+    with translation.override("es"):
+        for copied in ("Gil, nac. 1 dic 2026", "Gil, nac. 1 de diciembre de 2026, falleció"):
+            name, born = typed_terms(copied)
+            assert (name.word, born.days) == ("gil", (THE_FIRST,))
+        [_, born] = typed_terms("Gil, born 1 Dec 2026, deceased")
+        assert born.days == (THE_FIRST,)

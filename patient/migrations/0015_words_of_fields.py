@@ -20,6 +20,10 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AlterModelOptions(
+            name="patientword",
+            options={"verbose_name": "patient word", "verbose_name_plural": "patient words"},
+        ),
+        migrations.AlterModelOptions(
             name="claimcode",
             options={
                 "default_permissions": (),

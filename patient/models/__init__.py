@@ -5,8 +5,8 @@ from patient.models.dates import validate_past_date
 from patient.models.emergency import EmergencyAccess
 from patient.models.history import MedicalHistory, MedicalHistoryQuerySet
 from patient.models.merging import MergedPatient
-from patient.models.patient import MAX_DEPENDENTS, Patient, PatientQuerySet, last_name_is
-from patient.models.word import PatientWord
+from patient.models.patient import MAX_DEPENDENTS, Patient, PatientQuerySet
+from patient.models.word import PatientWord, last_name_is
 
 __all__ = [
     "MAX_DEPENDENTS",

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import AuditEvent, User
 from extensions.db.compiled import compiled
 from extensions.db.constraints import violates
-from extensions.db.expressions import AmongKeys, AmongRows, FirstOnly
+from extensions.db.expressions import AmongKeys, FirstOnly
 from extensions.db.fields import (
     MAX_KEY,
     external_id_field,
@@ -38,7 +38,14 @@ from extensions.search import Term
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.models.merging import PatientMerge
-from patient.models.word import MANY, MANY_ELSEWHERE, MOST_COMPARED, PatientWord, first_patients
+from patient.models.word import (
+    MANY,
+    MANY_ELSEWHERE,
+    MOST_COMPARED,
+    PatientWord,
+    first_patients,
+    names_and_births,
+)
 from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
@@ -155,7 +162,7 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
             some = patients[first : first + COMPARED_AT_ONCE]
             wanted = [each.identities() for each in some]
             known: dict[tuple[Any, ...], Patient] = {}
-            named = self.filter(_names_and_births(some)).order_by("-pk")
+            named = self.filter(names_and_births(some)).order_by("-pk")
             phones = PatientWord.objects.of_phones([each.phone_number for each in some])
             for other in (*named, *self.filter(pk__in=phones).order_by("-pk")):
                 known |= dict.fromkeys(other.identities(), other)
@@ -513,22 +520,6 @@ class Patient(FoldedModel, PartialUpdateModel):
         kind = ContentType.objects.get_for_model(Patient)
         entries = LogEntry.objects.filter(content_type=kind, object_id=str(self.pk))
         entries.update(object_repr=f"patient {self.pk}, {state}")
-
-
-def last_name_is(last_name: str) -> models.Q:
-    """Return the condition that a patient has this last name, folded."""
-    return models.Q(last_name_key=FoldedNameField.fold(last_name))
-
-
-def _names_and_births(patients: Iterable[Patient]) -> models.Q:
-    """Return the condition of the names, in either order, and birth date of one of these."""
-    rows = []
-    for each in patients:
-        names = [FoldedNameField.fold(name) for name in (each.last_name, each.first_name)]
-        if born := each.date_of_birth:
-            rows += [(*order, born.isoformat()) for order in (names, names[::-1])]
-    columns = ("last_name_key", "first_name_key", "date_of_birth")
-    return models.Q(AmongRows(columns, rows, date_of_birth="date"))
 
 
 @compiled

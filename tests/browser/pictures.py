@@ -12,12 +12,14 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.clinic import Clinic
 from tests.browser.conftest import Visit
+from tests.browser.mails import OF_ACCOUNTS, every_mail, side_by_side
 from tests.browser.pictures_folder import ROOT
 from tests.browser.png import with_palette
 from tests.browser.test_desk_pages import check_a_file
 
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 100_000
+TALL = {"width": 1280, "height": 1000}  # room for the longest mail
 
 
 @pytest.fixture
@@ -99,3 +101,22 @@ def test_the_check_of_a_file(visit: Visit, clinic: Clinic) -> None:
 
 def test_the_list_of_visits(visit: Visit, clinic: Clinic) -> None:
     save(visit(clinic.admin, "/admin/appointment/appointment/"), "visits")
+
+
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("es", "dark")])
+def test_the_mails(new_context: Any, clinic: Clinic, language: str, theme: str) -> None:
+    mails = every_mail(clinic, language)
+    other = {"light": "dark", "dark": "light"}[theme]
+    shown = {
+        f"mails-{language}-{theme}": (theme, ("booked", "moved", "canceled"), 390),
+        f"mails-more-{language}-{other}": (other, ("offer", "reminder", "daysheet"), 390),
+        f"mails-account-{language}-{theme}": (theme, OF_ACCOUNTS, 390),
+        f"mail-wide-{language}": ("light", ("moved",), 700),
+    }
+    for name, (scheme, kinds, width) in shown.items():
+        page = new_context(color_scheme=scheme, viewport=TALL).new_page()
+        page.set_content(side_by_side([mails[kind] for kind in kinds], width))
+        for frame in page.frames[1:]:
+            expect(frame.locator("h1")).to_be_visible()
+        save(page.locator("main"), name)
+        page.context.close()

@@ -55,7 +55,7 @@ def server(database: Database, tmp_path: Path, mails: MailServer) -> BareServer:
 def sender(server: BareServer) -> Iterator[None]:
     """Run the process that sends the mail, as a service of its own."""
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "run_due", "--loop"],
+        [sys.executable, "manage.py", "worker"],
         cwd=server.root,
         env=server.environ,
         stdout=subprocess.DEVNULL,

@@ -1,15 +1,19 @@
-"""A mail server that answers slowly, and refuses the recipients of one domain."""
+"""Mail servers that answer slowly, refuse some recipients, and die."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import random
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 from config.management.commands import serve
 
-REFUSED = "refused.example"
+REFUSED, LATER = "refused.example", "later.example"
+DEATHS = 0.05  # how often a dying server hangs up at a command
+MESSAGE_ID = re.compile(r"^Message-ID:\s*(\S+)", re.MULTILINE)
 REPLY_SECONDS = 0.02  # as over a network
 
 
@@ -79,3 +83,51 @@ class Session(StreamRequestHandler):
     def _reply(self, text: str) -> None:
         time.sleep(REPLY_SECONDS)
         self.wfile.write(f"{text}\r\n".encode())
+
+
+class MoodyServer(MailServer):
+    """A mail server that is fine, slow, dying in mid-dialogue or away, as its `mood` says.
+
+    It keeps what it accepted: the Message-ID, the recipient, and when by the clock of the wall.
+    It refuses the recipients of REFUSED, and tells those of LATER once to come back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("550 no such mailbox", 0)
+        self.RequestHandlerClass = MoodySession
+        self.mood = "fine"
+        self.accepted: list[tuple[str, str, float]] = []
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing: clients are killed, and connections dropped."""
+
+
+class MoodySession(Session):
+    """One connection to a MoodyServer."""
+
+    server: MoodyServer
+
+    def handle(self) -> None:
+        """Hang up at once if the server is away."""
+        if self.server.mood != "away":
+            super().handle()
+
+    def _answer(self, verb: str, line: str) -> str:
+        if self.server.mood == "dying" and random() < DEATHS:
+            raise ConnectionAbortedError
+        if verb != "DATA":
+            answer = super()._answer(verb, line)
+            is_first = self.server.asked[self.recipient] == 1
+            return "450 later" if verb == "RCPT" and LATER in line and is_first else answer
+        self._reply("354 go on")
+        mail = b"".join(iter(self.rfile.readline, b".\r\n"))
+        if self.server.mood == "dying" and random() < DEATHS:
+            raise ConnectionAbortedError
+        found = MESSAGE_ID.search(mail.decode(errors="replace"))
+        assert found
+        self.server.accepted.append((found[1], self.recipient, time.time()))
+        return "250 ok"
+
+    def _reply(self, text: str) -> None:
+        time.sleep(REPLY_SECONDS * (9 if self.server.mood == "slow" else 0))
+        super()._reply(text)

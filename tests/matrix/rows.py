@@ -64,6 +64,13 @@ class Change:
             model == "accounts.auditevent"
         ):  # its keys are plain numbers, which stay when the row is gone
             names |= {"object_id": row["kind"], "patient_id": "patient.patient"}
+        if model == "accounts.outgoingmessage":  # the same
+            of, by = (
+                ("offer", "offer")
+                if row["kind"] == "offer"
+                else ("appointment", "appointmentevent")
+            )
+            names |= {"object_id": f"appointment.{of}", "cause": f"appointment.{by}"}
         return {
             column: "new" if (names[column], value) in self.new else value
             for column, value in row.items()

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from appointment.demo import examples, people, sessions, today, visits
+from appointment.demo import examples, messages, people, sessions, today, visits
 
 
 class Command(BaseCommand):
@@ -20,6 +20,7 @@ class Command(BaseCommand):
         """Run each step in its own transaction, so that the next run completes a killed one."""
         if settings.ENVIRONMENT == "production":
             raise CommandError("Demo data is never made with ENVIRONMENT=production.")
+        before = messages.newest()
         if not people.exist():
             self.stdout.write("Demo data: accounts, 12 doctors and 60 patients")
             people.create()
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             if today.open_desks(timezone.now()):
                 self.stdout.write("Demo data: a day at the desk of each clinic")
         self.add_examples()
+        messages.forget(before, timezone.now())
 
     def add_days(self) -> None:
         """Add sessions and visits on the dates that have none, one transaction a date."""

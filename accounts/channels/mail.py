@@ -2,37 +2,22 @@
 
 from contextlib import suppress
 from email.errors import MessageError
-from enum import Enum
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
+from accounts.channels.base import Channel, NotSent, Trouble
 from accounts.messages import Message
+from extensions.deadline import within
 
 # RFC 5321 and 4954: the server closes the connection, or asks for a login. Replies to a recipient
 # with one of these codes may concern every recipient.
 CODES_OF_SERVER = frozenset({421, 530, 534, 535, 538})
+SECONDS_TO_CLOSE = 5
 
 
-class Trouble(Enum):
-    """What a failure means for the mail, and for the other mails of the round."""
-
-    REFUSED = "given up"  # this mail will never be accepted: a reply 5xx, a malformed address
-    POSTPONED = "to be tried again"  # a reply 4xx to this mail: greylisting, a full mailbox
-    MAYBE_AWAY = "the mail server may be away"  # it ended the session: over this mail, or over any
-    SERVER_AWAY = "the mail server is away"  # no connection: no mail can be sent now
-
-
-class NotSent(Exception):
-    """A mail was not sent. The text holds no address: `SMTPRecipientsRefused 550, given up`."""
-
-    def __init__(self, trouble: Trouble, error: Exception) -> None:
-        codes = "".join(f" {code}" for code in _reply_codes(error))
-        super().__init__(f"{type(error).__name__}{codes}, {trouble.value}")
-        self.trouble = trouble
-
-
-class Delivery:
+class EmailChannel(Channel):
     """A connection to the mail server: opened for the first mail, and kept until one fails.
 
     A connection is not used after a failure: servers slow down and close those on which they have
@@ -43,28 +28,28 @@ class Delivery:
         self._connection = get_connection()
         self._has_served = False
 
-    def send(self, message: Message) -> None:
-        """Send the message; raises NotSent.
+    def send(self, message: Message) -> str:
+        """Send the mail; return its Message-ID, which is the same at each try; raises NotSent.
 
         A server may end a connection after some number of mails, so a mail that fails on a used
         connection gets a new one. A server that does not answer in time is not asked twice.
         """
-        mail = EmailMultiAlternatives(message.subject, message.text, to=[message.to])
-        for content, media_type in message.alternatives:
-            mail.attach_alternative(content, media_type)
+        mail = _mail_of(message)
         if self._has_served:
             try:
-                return self._send(mail)
+                self._send(mail)
+                return mail.extra_headers["Message-ID"]
             except NotSent as failure:
                 is_lost = failure.trouble is Trouble.MAYBE_AWAY
                 if not is_lost or _is_timeout(failure.__cause__):
                     raise
-        return self._send(mail)
+        self._send(mail)
+        return mail.extra_headers["Message-ID"]
 
     def close(self) -> None:
         """Close the connection, if it is open."""
         self._has_served = False
-        with suppress(OSError):  # the server may be gone
+        with suppress(OSError), within(SECONDS_TO_CLOSE):  # the server may be gone
             self._connection.close()
 
     def _send(self, mail: EmailMultiAlternatives) -> None:
@@ -74,7 +59,7 @@ class Delivery:
             mail.send()
         except (OSError, ValueError, MessageError) as error:
             self.close()
-            raise NotSent(trouble_of(error), error) from error
+            raise NotSent(trouble_of(error), _named(error)) from error
         self._has_served = True
 
     def _open(self) -> None:
@@ -86,7 +71,19 @@ class Delivery:
             self._connection.open()
         except (OSError, ValueError) as error:
             self.close()
-            raise NotSent(Trouble.SERVER_AWAY, error) from error
+            raise NotSent(Trouble.SERVER_AWAY, _named(error)) from error
+
+
+def _mail_of(message: Message) -> EmailMultiAlternatives:
+    """Return the mail with its Message-ID at the domain of the sender (RFC 5322, 3.6.4)."""
+    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">") or "localhost"
+    headers = {**message.headers, "Message-ID": f"<{message.key}@{domain}>"}
+    mail = EmailMultiAlternatives(message.subject, message.text, to=[message.to], headers=headers)
+    for content, media_type in message.alternatives:
+        mail.attach_alternative(content, media_type)
+    for name, body, media_type in message.attachments:
+        mail.attach(name, body, media_type)
+    return mail
 
 
 def trouble_of(error: Exception) -> Trouble:
@@ -102,6 +99,11 @@ def trouble_of(error: Exception) -> Trouble:
         is_final = all(code >= 500 for code in codes)
         return Trouble.REFUSED if is_final else Trouble.POSTPONED
     return Trouble.MAYBE_AWAY if isinstance(error, OSError) else Trouble.REFUSED
+
+
+def _named(error: Exception) -> str:
+    """Name the error without an address: `SMTPRecipientsRefused 550`."""
+    return " ".join([type(error).__name__, *map(str, _reply_codes(error))])
 
 
 def _reply_codes(error: Exception) -> list[int]:

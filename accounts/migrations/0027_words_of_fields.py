@@ -10,10 +10,17 @@ import extensions.text
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0022_messages_by_due_time"),
+        ("accounts", "0026_index_of_push_tokens"),
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name="outgoingmessage",
+            options={
+                "verbose_name": "outgoing message",
+                "verbose_name_plural": "outgoing messages",
+            },
+        ),
         migrations.AlterModelOptions(
             name="auditevent",
             options={

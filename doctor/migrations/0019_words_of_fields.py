@@ -16,7 +16,7 @@ import extensions.text
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("doctor", "0017_reminders_and_quiet_hours"),
+        ("doctor", "0018_day_sheets"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

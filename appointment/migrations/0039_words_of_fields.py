@@ -8,8 +8,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("appointment", "0035_visits_of_a_patient"),
-        ("doctor", "0018_words_of_fields"),
+        ("appointment", "0038_reception_sends_again"),
+        ("doctor", "0019_words_of_fields"),
         ("patient", "0014_index_of_history_patient"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -18,6 +18,13 @@ class Migration(migrations.Migration):
         # In one operation: no column changes, and each operation would load all models again.
         migrations.SeparateDatabaseAndState(
             state_operations=[
+                migrations.AlterModelOptions(
+                    name="idempotencykey",
+                    options={
+                        "verbose_name": "idempotency key",
+                        "verbose_name_plural": "idempotency keys",
+                    },
+                ),
                 migrations.AlterModelOptions(
                     name="appointment",
                     options={

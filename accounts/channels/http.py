@@ -1,0 +1,139 @@
+"""A channel that hands each message to a provider by HTTP: the example for SMS and push.
+
+Most providers take a POST with a key and answer with an id. For one whose JSON has other names,
+write a channel of your own (docs/messages.md).
+"""
+
+import http.client
+import io
+import json
+import ssl
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+
+from accounts.channels.base import Channel, NotSent, Trouble
+from accounts.messages import Message
+from extensions.deadline import DeadlineReader, seconds_left, within
+
+TIMEOUT = 10.0  # seconds without a word of the server
+LONGEST_CALL = 30.0  # seconds for a whole call
+MOST_READ = 64 << 10  # bytes of an answer
+LONGEST_WAIT = timedelta(hours=1)  # that a Retry-After can ask for
+# Our key or address is wrong, or we send too fast: it concerns every message.
+CODES_OF_SENDER = frozenset({401, 402, 403, 404, 405, 429})
+POSTPONED = frozenset({408, 425})
+
+
+class HttpChannel(Channel):
+    """Sends `{"to", "title", "text", "key"}` as JSON to a URL, with a key as bearer token.
+
+    2xx takes the message; the `id` of the answer is the receipt. It follows no redirect. A message
+    to several devices is sent if one of them took it.
+    """
+
+    def __init__(self, url: str, key: str = "") -> None:
+        self._url, self._key = urlsplit(url), key
+
+    def send(self, message: Message) -> str:
+        """Post the message once for each device; return the receipts; raises NotSent."""
+        receipts: list[str] = []
+        failure: NotSent | None = None
+        for to in (message.to, *message.also_to):
+            try:
+                receipts.append(self._post(message, to))
+            except NotSent as error:
+                failure = failure or error
+                if error.trouble is not Trouble.REFUSED:
+                    break
+        if failure and not receipts:
+            raise failure
+        return " ".join(filter(None, receipts))
+
+    def _post(self, message: Message, to: str) -> str:
+        body = {"to": to, "title": message.subject, "text": message.text, "key": message.key}
+        path = self._url.path or "/"
+        target = f"{path}?{self._url.query}" if self._url.query else path
+        with within(LONGEST_CALL), closing(self._connect()) as connection:
+            try:
+                connection.request("POST", target, json.dumps(body), self._headers(message))
+                with connection.getresponse() as answer:
+                    return self._receipt(answer)
+            except (OSError, http.client.HTTPException) as error:
+                raise NotSent(Trouble.MAYBE_AWAY, type(error).__name__) from error
+
+    def _connect(self) -> http.client.HTTPConnection:
+        """Return an open connection; raises NotSent."""
+        host, timeout = self._url.netloc, seconds_left(TIMEOUT)
+        made: http.client.HTTPConnection
+        try:
+            if self._url.scheme == "https":
+                context = ssl.create_default_context()
+                made = http.client.HTTPSConnection(host, timeout=timeout, context=context)
+            else:
+                made = http.client.HTTPConnection(host, timeout=timeout)
+            made.response_class = DeadlineResponse
+            made.connect()
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise NotSent(Trouble.SERVER_AWAY, type(error).__name__) from error
+        return made
+
+    def _headers(self, message: Message) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if message.key:
+            headers["Idempotency-Key"] = message.key
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        return headers
+
+    def _receipt(self, answer: http.client.HTTPResponse) -> str:
+        """Return the id in the answer; raises NotSent for every status but 2xx."""
+        text, status = answer.read(MOST_READ), answer.status
+        if 200 <= status < 300:
+            return _id_in(text)
+        wait = _seconds_to_wait(answer.headers.get("Retry-After", ""), timezone.now())
+        raise NotSent(_trouble_of(status), f"HTTP {status}", wait)
+
+
+class DeadlineResponse(http.client.HTTPResponse):
+    """An answer whose reading ends in time, also if the server sends a byte now and then."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        unbounded, self.fp = self.fp, io.BufferedReader(DeadlineReader(sock, TIMEOUT))
+        unbounded.close()
+
+
+def _trouble_of(status: int) -> Trouble:
+    """Judge a status; a redirect, which is not followed, is a wrong URL."""
+    if status in CODES_OF_SENDER or status < 400:
+        return Trouble.SERVER_AWAY
+    if status in POSTPONED:
+        return Trouble.POSTPONED
+    return Trouble.REFUSED if status < 500 else Trouble.MAYBE_AWAY
+
+
+def _id_in(text: bytes) -> str:
+    """Return the `id` of a JSON object, or "" if there is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return ""
+    return str(found.get("id", ""))[:100] if isinstance(found, dict) else ""
+
+
+def _seconds_to_wait(text: str, at: datetime) -> float:
+    """Return the seconds that a Retry-After names, as a number or a date (RFC 9110, 10.2.3)."""
+    try:
+        if text.isdecimal():
+            wait = timedelta(seconds=min(int(text), 86400))
+        else:
+            until = parsedate_to_datetime(text)
+            wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - at
+    except ValueError:
+        return 0
+    return min(max(wait, timedelta(0)), LONGEST_WAIT).total_seconds()

@@ -1,0 +1,72 @@
+"""Whom a message about a patient reaches: the account, its channels, and its language."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from accounts.languages import first_supported
+from accounts.messages import EMAIL, PUSH, SMS, Unreachable
+from accounts.models import Device, NotificationChoice
+from patient.models import Patient
+
+NO_ACCOUNT = "no account"
+ENDED = "account ended"
+# Why a channel does not reach the account.
+MISSING = {EMAIL: "no verified address", SMS: "no phone number", PUSH: "no device"}
+
+
+class Reach:
+    """How the account that books for the patient is reached at an instant.
+
+    It is the account of today: a record that was linked or merged since has another one than when
+    the message was queued.
+    """
+
+    def __init__(self, patient: Patient, at: datetime) -> None:
+        """Raise Unreachable for a patient without an account, or whose account was ended."""
+        self.patient, self.at = patient, at
+        if patient.user is None:
+            raise Unreachable(NO_ACCOUNT)
+        if not patient.user.is_active:
+            raise Unreachable(ENDED)
+        self.user: Any = patient.user
+
+    def channels(self, kind: str) -> tuple[str, ...]:
+        """Return the channels by which the account wants this kind and is reached.
+
+        None of them if it wants none. Raises Unreachable if none of those that it wants reaches it.
+        """
+        wanted = NotificationChoice.objects.channels_of(self.user, kind)
+        found = tuple(channel for channel in wanted if self._targets(channel))
+        if wanted and not found:
+            raise Unreachable(", ".join(MISSING[channel] for channel in wanted))
+        return found
+
+    def targets(self, channel: str) -> tuple[str, ...]:
+        """Return the address, the number, or the tokens of the devices; raises Unreachable."""
+        found = self._targets(channel)
+        if not found:
+            raise Unreachable(MISSING[channel])
+        return found
+
+    @property
+    def language(self) -> str:
+        """The patient's preferred language, else the account's, else that of the clinic."""
+        return first_supported(self.patient.preferred_language, self.user.language)
+
+    def _targets(self, channel: str) -> tuple[str, ...]:
+        if channel == EMAIL:
+            return (self.user.email,) if self.user.has_verified_email else ()
+        if channel == SMS:
+            return (self._phone,) if self._phone else ()
+        return self._devices
+
+    @cached_property
+    def _phone(self) -> str:
+        """The number of the account's own profile (E.164), for its dependents too."""
+        own = Patient.objects.own_of(self.user).first()
+        return str(own.phone_number) if own and own.phone_number else ""
+
+    @cached_property
+    def _devices(self) -> tuple[str, ...]:
+        return Device.objects.push_tokens(self.user, self.at)

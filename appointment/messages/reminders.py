@@ -1,0 +1,94 @@
+"""Reminders that wait by other hours than their location's, or that were never queued.
+
+A verb queues the reminder of a visit with it. This job finds those that are due by the present
+hours of the location and would come later or not at all: the location reminds earlier than when the
+visit was booked, or it was booked by a version without reminders. What would come too early is put
+off when it is sent (`Reminder.find`).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Subquery
+
+from accounts.models import OutgoingMessage
+from appointment.messages.history import CHANGES, REMINDER
+from appointment.messages.quiet import end_of_quiet
+from appointment.models import Appointment, AppointmentEvent
+from doctor.models import Location
+from doctor.wall_time import A_DAY, hours_before
+from extensions.db.batches import batches
+
+LATEST = 6 * A_DAY  # a reminder that was due longer ago than this is not queued any more
+CLOCK_CHANGE = timedelta(hours=2)  # a location's clocks move by no more
+BATCH = 500
+
+
+def queue_reminders(at: datetime) -> int:
+    """Queue or bring forward the reminders that are due at the instant; returns how many.
+
+    None for a visit that was booked or moved later than its reminder is due. Several processes may
+    run it at once: the unique constraint on a fact keeps one reminder.
+    """
+    queued = 0
+    by_hours: dict[int, list[Location]] = {}
+    for place in Location.objects.filter(reminder_hours__gt=0):
+        if end_of_quiet(place, at) is None:  # else the next run after the quiet hours does
+            by_hours.setdefault(place.reminder_hours or 0, []).append(place)
+    for hours, places in by_hours.items():
+        queued += _bring_forward(hours, places, at)
+        for batch in batches(list(_missing(hours, places, at)), BATCH):
+            queued += len(OutgoingMessage.objects.bulk_create(batch, ignore_conflicts=True))
+    return queued
+
+
+def _visits(hours: int, places: list[Location], at: datetime) -> Any:
+    """Return the scheduled visits there that begin within the hours, by the clock or a bit more."""
+    until = at + timedelta(hours=hours) + CLOCK_CHANGE
+    dates = (at.date() - A_DAY, until.date() + A_DAY)
+    near = Appointment.objects.active().filter(location__in=places, date__range=dates)
+    return near.filter(starts_at__gt=at, starts_at__lte=until, checked_in_at=None)
+
+
+def _bring_forward(hours: int, places: list[Location], at: datetime) -> int:
+    """Make those due that wait, not claimed by any process, although they are due by now."""
+    waiting = OutgoingMessage.objects.unsent().filter(kind=REMINDER, due_at__gt=at, attempts=0)
+    of_visits = waiting.filter(object_id=OuterRef("pk"))
+    zones = {place.pk: place.zone for place in places}
+    rows = _visits(hours, places, at).filter(Exists(of_visits))
+    due = [
+        pk
+        for pk, starts_at, place in rows.values_list("pk", "starts_at", "location")
+        if hours_before(starts_at, hours, zones[place]) <= at
+    ]
+    return sum(
+        waiting.filter(object_id__in=batch).update(due_at=at) for batch in batches(due, BATCH)
+    )
+
+
+def _missing(hours: int, places: list[Location], at: datetime) -> Iterator[OutgoingMessage]:
+    """Yield the reminders, unsaved, of visits that have none since they were booked or moved."""
+    zones = {place.pk: place.zone for place in places}
+    changes = AppointmentEvent.objects.filter(CHANGES, appointment=OuterRef("pk")).order_by("-pk")
+    reminders = OutgoingMessage.objects.filter(
+        kind=REMINDER, object_id=OuterRef("pk"), cause__gte=OuterRef("cause")
+    )
+    rows = _visits(hours, places, at).annotate(
+        cause=Subquery(changes.values("pk")[:1]), changed_at=Subquery(changes.values("at")[:1])
+    )
+    found = rows.filter(~Exists(reminders), cause__isnull=False, patient__isnull=False)
+    columns = ("pk", "starts_at", "location", "cause", "changed_at", "patient__user")
+    for pk, starts_at, place, cause, changed_at, user in found.values_list(*columns):
+        due = hours_before(starts_at, hours, zones[place])
+        if changed_at < due <= at < due + LATEST:
+            yield OutgoingMessage(
+                kind=REMINDER,
+                object_id=pk,
+                cause=cause,
+                location=place,
+                user_id=user,
+                created_at=at,
+                due_at=at,
+                expires_at=starts_at,
+            )

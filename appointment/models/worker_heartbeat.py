@@ -1,0 +1,35 @@
+"""When a process that runs the background jobs was last seen at work."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+
+BEATS_EVERY = timedelta(seconds=10)
+
+
+class WorkerHeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
+    """Notes that a process works, and tells when one last did."""
+
+    def beat(self, at: datetime) -> None:
+        """Note that a process of the jobs is at work at the instant `at`."""
+        self.bulk_create(
+            [self.model(pk=1, at=at)],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["at"],
+        )
+
+    def last_beat(self) -> datetime | None:
+        """Return when one last was; None if none ever was."""
+        return self.values_list("at", flat=True).first()
+
+
+class WorkerHeartbeat(models.Model):
+    """The one row: it says that at least one process works, of whatever number."""
+
+    at = models.DateTimeField()
+
+    objects = WorkerHeartbeatQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"Heartbeat of {self.at}"

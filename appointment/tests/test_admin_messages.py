@@ -1,0 +1,119 @@
+"""Staff see what was sent, have sent again what was not, and call whom nothing reached."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import MailKind, OutgoingMessage, User
+from accounts.tests.factories import StaffFactory
+from appointment.messages.not_told import not_told
+from appointment.models import Appointment
+from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
+from patient.models import Patient
+from tests.admin_client import AdminClient, messages_of, page
+from tests.people import reception_group
+
+pytestmark = pytest.mark.django_db
+DEAD: dict[str, Any] = {"given_up_at": timezone.now(), "failure": "no phone number"}
+
+
+@pytest.fixture
+def reception() -> User:
+    user: User = StaffFactory()
+    user.groups.add(reception_group())
+    return user
+
+
+@pytest.fixture
+def booked(patient: Patient) -> Any:
+    """Return a visit that the desk has booked; its message and its reminder wait."""
+    slot = ScheduleFactory(date=day_ahead(3)).slots.first()
+    return Appointment(patient=patient, slot=slot).book()
+
+
+def message(kind: str = "booked", **changes: Any) -> OutgoingMessage:
+    rows = OutgoingMessage.objects.filter(kind=kind)
+    if changes:
+        rows.update(**changes)
+    return rows.latest("pk")
+
+
+def test_the_reception_sees_messages_of_its_sites_without_addresses(
+    booked: Any, reception: User, superuser: User
+) -> None:
+    asked = OutgoingMessage.objects.enqueue(MailKind.PASSWORD_RESET, "luis@example.com")
+    listed = AdminClient(reception).get(page(OutgoingMessage)).content.decode()
+    assert f"visit {booked.pk}" in listed
+    of_mail = page(asked, "change")
+    assert "luis@example.com" not in AdminClient(reception).get(of_mail).content.decode()
+    assert "luis@example.com" in AdminClient(superuser).get(of_mail).content.decode()
+    SiteStaffFactory(user=reception, location=LocationFactory())
+    elsewhere = AdminClient(reception).get(page(OutgoingMessage))
+    assert not elsewhere.context["cl"].result_list
+    SiteStaffFactory(user=reception, location=booked.location)
+    here = AdminClient(reception).get(page(OutgoingMessage))
+    assert {row.object_id for row in here.context["cl"].result_list} == {booked.pk}
+
+
+@pytest.mark.parametrize("state", ["dead", "waiting", "sent"])
+def test_the_list_filters_by_what_became_of_a_message(
+    booked: Any, superuser: User, state: str
+) -> None:
+    message(**DEAD)
+    message("reminder", sent_at=timezone.now())
+    OutgoingMessage.objects.enqueue(MailKind.PASSWORD_RESET, "luis@example.com")
+    answer = AdminClient(superuser).get(page(OutgoingMessage), state=state)
+    found = [row.kind for row in answer.context["cl"].result_list]
+    assert found == {"dead": ["booked"], "sent": ["reminder"]}.get(state, ["password_reset"])
+
+
+def test_an_unknown_state_is_refused(superuser: User) -> None:
+    assert AdminClient(superuser).status(page(OutgoingMessage), state="x") == 400
+
+
+def test_staff_try_dead_messages_again_and_send_a_copy(booked: Any, reception: User) -> None:
+    row, desk = message(**DEAD), AdminClient(reception)
+    assert messages_of(desk.act("retry", row)) == ["1 message is tried again."]
+    row.refresh_from_db()
+    assert row.given_up_at is None
+    refused, sent = messages_of(desk.act("send_again", row))
+    assert (refused, sent) == (
+        f"Message {row.pk}: This message is still to be sent.",
+        "0 messages are sent again.",
+    )
+    message(sent_at=timezone.now())
+    assert messages_of(desk.act("send_again", row)) == ["1 message is sent again."]
+    assert message().copy == 1
+
+
+def test_who_may_only_view_messages_has_no_action(booked: Any) -> None:
+    viewer: Any = StaffFactory()
+    viewer.user_permissions.add(reception_group().permissions.get(codename="view_outgoingmessage"))
+    row = message(**DEAD)
+    AdminClient(viewer).act("retry", row)
+    row.refresh_from_db()
+    assert row.given_up_at is not None
+
+
+def test_the_desk_calls_whom_nothing_told_of_what_the_clinic_did(
+    booked: Any, reception: User
+) -> None:
+    now = timezone.now()
+    message(**DEAD)
+    assert not not_told(now).exists(), "who books is at the telephone"
+    reminder = message("reminder", **DEAD)
+    assert list(not_told(now)) == [reminder]
+    booked.cancel(by=reception)
+    canceled = message("canceled", **DEAD)
+    assert list(not_told(now)) == [canceled], "the reminder is no longer true"
+    assert not not_told(booked.starts_at).exists()
+    assert messages_of(AdminClient(reception).act("settle", canceled)) == ["1 person was told."]
+    assert not not_told(now).exists()
+
+
+def test_a_patient_who_cancels_needs_no_call(booked: Any, patient: Patient) -> None:
+    booked.cancel(by=patient.user)
+    message("canceled", **DEAD)
+    assert not not_told(timezone.now() + timedelta(minutes=1)).exists()

@@ -1,0 +1,195 @@
+"""What a mail about a visit says: in whose language, what is safe to read, and how to answer."""
+
+import re
+from datetime import timedelta
+from email import message_from_bytes
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import OutgoingMessage
+from accounts.tests.mailbox import post
+from appointment.models import Appointment, Offer
+from appointment.tests.factories import WaitlistEntryFactory
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
+from patient.models import Patient
+
+pytestmark = pytest.mark.django_db
+
+EVIL = "Clinic\r\nBcc: eve@example.com \u202etxet <b>&amp;"
+
+
+@pytest.fixture
+def visit(patient: Patient, noon: Any) -> Any:
+    patient.user.revise(email_verified_at=noon)
+    place = LocationFactory(
+        name="Clínica Centro", address="Calle Mayor 1\n28013 Madrid", time_zone="Europe/Madrid"
+    )
+    place.revise(phone="+34910123456", cancel_deadline_minutes=1440, country="ES")
+    session = ScheduleFactory(date=day_ahead(3), location=place, doctor=DoctorFactory(title="Dr."))
+    slot, user = session.slots.first(), patient.user
+    visit = Appointment(patient=patient, slot=slot, booked_by=user, reason="Knee pain")
+    return visit.book()
+
+
+def text_of(message: Any) -> str:
+    return " ".join(str(message.body).split())
+
+
+def html_of(message: Any) -> str:
+    [html] = [part.content for part in message.alternatives if part.mimetype == "text/html"]
+    return str(html)
+
+
+def test_a_mail_says_who_when_where_and_how_to_answer(visit: Any, settings: Any) -> None:
+    [message] = post()
+    when = f"{visit.starts_at.day} {visit.starts_at:%b %Y}, 09:00"
+    assert when in message.subject
+    assert "Clínica Centro" in message.subject
+    before = visit.starts_at - timedelta(days=1)
+    for part in (
+        f"{when}-09:30 CET",
+        visit.doctor.name,
+        "Calle Mayor 1",
+        "28013 Madrid",
+        "+34 910 12 34 56",
+        f"call +34 910 12 34 56, until {before:%a} {before.day} ",
+    ):
+        assert part in text_of(message), part
+    for secret in ("Knee", visit.patient.last_name, str(visit.doctor.license_number)):
+        assert secret not in str(message.message()), "neither what is wrong, nor who it is"
+    assert max(map(len, str(message.body).splitlines())) <= 78
+    assert message.message()["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_mail_links_to_the_page_of_the_visit(visit: Any, settings: Any) -> None:
+    settings.LINK_URL = "https://clinic.example"
+    [message] = post()
+    link = f"https://clinic.example/visits/{visit.pk}"
+    assert link in str(message.body).splitlines()
+    assert f'href="{link}"' in html_of(message)
+
+
+@pytest.mark.parametrize(
+    ("preferred", "account", "default", "first"),
+    [
+        ("es-MX", "en", "en", "Su cita está reservada"),
+        ("de", "es", "en", "Su cita está reservada"),
+        ("", "es", "en", "Su cita está reservada"),
+        ("", "", "es", "Su cita está reservada"),
+        ("en", "es", "es", "Your visit is booked"),
+    ],
+)
+def test_a_mail_is_in_the_language_of_the_patient_then_of_the_account(
+    visit: Any, settings: Any, preferred: str, account: str, default: str, first: str
+) -> None:
+    visit.patient.revise(preferred_language=preferred)
+    visit.patient.user.revise(language=account)
+    settings.LANGUAGE_CODE = default
+    [message] = post()
+    assert str(message.body).splitlines()[0] == first
+    language = "es" if first.startswith("Su") else "en"
+    assert f'<html lang="{language}"' in html_of(message)
+
+
+def test_what_people_type_can_neither_add_a_header_nor_turn_the_text(visit: Any) -> None:
+    type(visit.location).objects.filter(pk=visit.location_id).update(name=EVIL, address=EVIL)
+    type(visit.doctor).objects.filter(pk=visit.doctor_id).update(first_name="<script>\u2066")
+    [message] = post()
+    sent = message_from_bytes(message.message().as_bytes())
+    assert sent["Bcc"] is None
+    assert "\n" not in message.subject
+    for form in (str(message.body), html_of(message), message.subject):
+        assert not set(form) & set("\u202e\u2066\r")
+    assert "<script>" not in html_of(message)
+    assert "&lt;b&gt;&amp;amp;" in html_of(message)
+
+
+class Reader(HTMLParser):
+    """Collects what a mail client would fetch, and checks that every element is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+        fetching = ("src", "srcset", "background", "data", "poster")
+        self.fetched += [value for name, value in attrs if name in fetching]
+        self.fetched += [tag] * (tag in {"img", "link", "script", "iframe", "object"})
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_mail_fetches_nothing_and_is_well_formed(visit: Any, settings: Any) -> None:
+    settings.LINK_URL = "https://clinic.example"
+    visit.cancel(by=None)
+    html = html_of(post()[-1])
+    reader = Reader()
+    reader.feed(html)
+    assert (reader.fetched, reader.open) == ([], [])
+    assert not re.search(r"url\(|@import|@font-face", html)
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_a_cancelation_by_the_clinic_names_other_times_and_one_by_the_patient_none(
+    visit: Any, staff: Any
+) -> None:
+    post()
+    visit.cancel(by=staff)
+    [message] = post()
+    text = text_of(message)
+    assert text.count(f"09:30 CET, {visit.doctor.name}, Clínica Centro") == 1
+    assert len(re.findall(r"- \w{3} \d", text)) == 3
+    assert "- " + f"{visit.starts_at:%a}" in text
+    visit.undo(by=staff)
+    post()
+    visit.cancel(by=visit.patient.user)
+    [message] = post()
+    assert "You canceled it." in text_of(message)
+    assert "Other times" not in text_of(message)
+
+
+def test_a_mail_carries_the_visit_for_a_calendar(visit: Any, staff: Any) -> None:
+    [booked] = post()
+    visit.cancel(by=staff)
+    [canceled] = post()
+    for message, method in ((booked, "REQUEST"), (canceled, "CANCEL")):
+        sent = message_from_bytes(message.message().as_bytes())
+        parts = [each for each in sent.walk() if each.get_content_type() == "text/calendar"]
+        form, file = parts
+        assert (form.get_param("method"), form.get_content_charset()) == (method, "utf-8")
+        assert file.get_filename() in {"visit.ics", "cancel.ics"}
+        for part in parts:
+            content: Any = part.get_payload(decode=True)
+            assert f"METHOD:{method}".encode() in content
+
+
+def test_a_late_reader_is_told_to_call(visit: Any) -> None:
+    post()
+    at = visit.starts_at - timedelta(hours=20)
+    [reminder] = post(at)
+    assert "It is too late to move or cancel it in the app." in text_of(reminder)
+    assert "please call +34 910 12 34 56" in text_of(reminder)
+    assert reminder.subject.startswith("Reminder: ")
+
+
+def test_an_offer_says_until_when_and_how_to_take_it(visit: Any, other_patient: Patient) -> None:
+    post()
+    user = other_patient.user
+    user.revise(email_verified_at=timezone.now(), language="en")
+    visit.slot.schedule.slots.exclude(pk=visit.slot_id).update(taken=1)
+    WaitlistEntryFactory(patient=other_patient, doctor=visit.doctor)
+    visit.cancel(by=visit.patient.user)
+    [message] = [each for each in post() if each.to == [user.email]]
+    offer = Offer.objects.get()
+    until = offer.expires_at.astimezone(visit.location.zone)
+    assert message.subject.startswith(f"Free until {until:%H:%M}: ")
+    assert f"We hold it for you until {until:%H:%M} today." in text_of(message)
+    assert "Take it in the app, or call +34 910 12 34 56, before then." in text_of(message)
+    assert OutgoingMessage.objects.get(kind="offer").sent_at

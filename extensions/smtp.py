@@ -1,0 +1,78 @@
+"""A mail backend whose dialogues end in time (`extensions.deadline`).
+
+smtplib bounds each read alone. And ten seconds are short for the reply to the end of a mail: a
+server that takes the mail after that would get it a second time. RFC 5321, 4.5.3.2.6, asks for ten
+minutes there; this waits as long as the dialogue may take.
+"""
+
+import io
+import smtplib
+import socket
+from functools import cached_property
+from typing import Any
+
+from django.core.mail.backends import smtp
+
+from extensions.deadline import DeadlineReader, seconds_left
+
+LONGEST_REPLY = 600.0  # seconds, to the end of a mail
+
+
+class DeadlineMixin:
+    """An SMTP client that reads and writes no longer than the dialogue may take."""
+
+    _reader: DeadlineReader | None = None
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read a reply; raises SMTPServerDisconnected, from a TimeoutError if it is late."""
+        client: Any = self
+        if client.file is None:  # smtplib opens it at the first reply, and after STARTTLS
+            self._reader = DeadlineReader(client.sock, client.timeout)
+            client.file = io.BufferedReader(self._reader)
+        code, text = super().getreply()  # type: ignore[misc]
+        return code, text
+
+    def send(self, s: Any) -> None:
+        """Write to the server; raises SMTPServerDisconnected."""
+        client: Any = self
+        if client.sock:
+            try:
+                client.sock.settimeout(seconds_left(client.timeout))
+            except OSError as error:
+                client.close()
+                raise smtplib.SMTPServerDisconnected("Too late") from error
+        super().send(s)  # type: ignore[misc]
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """Send the mail, and wait for the server's yes as long as the dialogue may take."""
+        client: Any = self
+        usual, client.timeout = client.timeout, LONGEST_REPLY
+        if self._reader is not None:
+            self._reader.timeout = LONGEST_REPLY
+        try:
+            code, text = super().data(msg)  # type: ignore[misc]
+        finally:
+            client.timeout = usual
+            if self._reader is not None:
+                self._reader.timeout = usual
+        return code, text
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        made: socket.socket = super()._get_socket(host, port, seconds_left(timeout))  # type: ignore[misc]
+        return made
+
+
+class DeadlineSMTP(DeadlineMixin, smtplib.SMTP):
+    """An SMTP client for a plain connection, or one that STARTTLS encrypts."""
+
+
+class DeadlineSMTPWithTLS(DeadlineMixin, smtplib.SMTP_SSL):
+    """An SMTP client for a connection that is encrypted from the start."""
+
+
+class EmailBackend(smtp.EmailBackend):
+    """Django's SMTP backend with these clients."""
+
+    @cached_property
+    def connection_class(self) -> type[smtplib.SMTP]:
+        return DeadlineSMTPWithTLS if self.use_ssl else DeadlineSMTP
