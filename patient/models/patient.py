@@ -49,14 +49,12 @@ from patient.models.word import (
 from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
-TOO_MANY_DEPENDENTS = _("An account books for at most %(limit)s dependents.")
+TOO_MANY = _("An account books for at most %(limit)s dependents.")
 # The columns of an account that no verb of a patient reads.
-UNUSED = tuple(
-    f"user__{name}" for name in ("password", "search_words", "last_name_key", "first_name_key")
-)
+UNUSED = ("user__password", "user__search_words", "user__last_name_key", "user__first_name_key")
 Action = AuditEvent.Action
 COMPARED_AT_ONCE = 100  # patients of an import; SQLite limits the depth of a condition
-DEPENDENT_WITHOUT_ACCOUNT = _("A dependent needs an account that books for them.")
+NO_ACCOUNT = _("A dependent needs an account that books for them.")
 
 
 class PatientQuerySet(FoldedQuerySet["Patient"]):
@@ -266,9 +264,7 @@ class Patient(FoldedModel, PartialUpdateModel):
         help_text=_("The account they book with, or that books for them, if any."),
     )
     is_dependent = models.BooleanField(
-        _("dependent"),
-        default=False,
-        help_text=_("Somebody the account books for, not its owner."),
+        _("dependent"), default=False, help_text=_("Somebody the account books for, not its owner.")
     )
     first_name = one_line(
         150, _("first name"), blank=True, help_text=_("Empty for a person with one name.")
@@ -347,7 +343,7 @@ class Patient(FoldedModel, PartialUpdateModel):
                 condition=models.Q(is_dependent=False) | models.Q(user__isnull=False),
                 name="patient_patient_dependent_of_somebody",
                 violation_error_code="dependent_of_nobody",
-                violation_error_message=DEPENDENT_WITHOUT_ACCOUNT,
+                violation_error_message=NO_ACCOUNT,
             ),
             unique_external_id(
                 "patient_patient_external_id_unique",
@@ -438,12 +434,10 @@ class Patient(FoldedModel, PartialUpdateModel):
                 family = Patient.objects.filter(user__patients=self)
                 if family.filter(is_dependent=True).count() > MAX_DEPENDENTS:
                     limit = {"limit": MAX_DEPENDENTS}
-                    raise ValidationError(TOO_MANY_DEPENDENTS, "too_many_dependents", limit)
+                    raise ValidationError(TOO_MANY, "too_many_dependents", limit)
         except IntegrityError as error:
             if violates(error, "patient_patient_dependent_of_somebody"):
-                raise ValidationError(
-                    DEPENDENT_WITHOUT_ACCOUNT, code="dependent_of_nobody"
-                ) from error
+                raise ValidationError(NO_ACCOUNT, code="dependent_of_nobody") from error
             if Patient.objects.own_of(account).exclude(pk=self.pk).exists():
                 raise ProfileExists from error
             raise
