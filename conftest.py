@@ -1,9 +1,11 @@
 """Fixtures of the whole suite: the database, quick passwords and clients, and people."""
 
 import gc
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from accounts.models import User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from doctor.models import Location
 from doctor.tests.factories import DoctorFactory, LocationFactory, SiteStaffFactory
+from extensions import public_http
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.browser import chromium
@@ -156,6 +159,22 @@ def quick_passwords() -> Iterator[None]:
 def quick_clients() -> Iterator[None]:
     """Let WhiteNoise find static files on request; else every test client lists them all first."""
     with override_settings(WHITENOISE_AUTOREFRESH=True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_name_server() -> Iterator[None]:
+    """Resolve host names without a network: those of `.example` are at a public address."""
+
+    def resolve(host: str, port: int) -> list[str]:
+        with suppress(OSError, UnicodeError):
+            numeric = socket.AI_NUMERICHOST
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)
+            return [str(address[0]) for *_, address in found]
+        return ["93.184.215.14"] if host.endswith(".example") else []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(public_http, "resolve", resolve)
         yield
 
 

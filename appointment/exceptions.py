@@ -128,6 +128,20 @@ class NoOpenOffer(DomainError):
     message = _("Nothing is being offered, or not any more.")
 
 
+class TooManyWebhooks(DomainError):
+    """There are as many webhooks as may be."""
+
+    code = "too_many_webhooks"
+    message = _("There are 20 webhooks, which is the most. Delete one that is not needed.")
+
+
+class WebhookInactive(DomainError):
+    """Nothing is sent to a webhook that is not active."""
+
+    code = "webhook_inactive"
+    message = _("The webhook is not active, so that nothing is sent. Activate it first.")
+
+
 class IdempotencyKeyReused(Exception):
     """The user has used the Idempotency-Key for another request within 24 hours."""
 

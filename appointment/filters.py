@@ -8,7 +8,14 @@ from django.db.models import Q
 from django.utils import timezone
 from django_filters import rest_framework as filters
 
-from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
+from appointment.models import (
+    Appointment,
+    DeliveryState,
+    Status,
+    WaitlistEntry,
+    WaitlistStatus,
+    WebhookDelivery,
+)
 from appointment.models.treatment import readable_patient
 from appointment.models.work_list_scopes import is_upcoming
 from doctor.models import TimeOff
@@ -145,3 +152,17 @@ class MedicalHistoryFilter(filters.FilterSet):
         """
         patient = readable_patient(value, self.request.user, timezone.now())
         return queryset.filter(patient=patient)
+
+
+class WebhookDeliveryFilter(filters.FilterSet):
+    """Filter the messages of a webhook by what has become of them."""
+
+    status = filters.ChoiceFilter(choices=DeliveryState.choices, method="in_state")
+
+    class Meta:
+        model = WebhookDelivery
+        fields = ()
+
+    def in_state(self, queryset: Any, name: str, value: str) -> Any:
+        """Keep the messages in this state."""
+        return queryset.in_state(value)

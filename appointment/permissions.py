@@ -31,6 +31,26 @@ class MayChangeAppointments(IsStaffWithModelPermission):
     }
 
 
+class MaySeeWebhooks(IsStaffWithModelPermission):
+    """The caller is staff of all sites with the permission that the admin requires."""
+
+    message = "Only staff of all sites with the permission may do this."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Return whether the caller has the permission for this method, and sees all sites."""
+        user: Any = request.user
+        return super().has_permission(request, view) and user.sites is None
+
+
+class MayChangeWebhooks(MaySeeWebhooks):
+    """The caller is such staff with the permission to change webhooks."""
+
+    perms_map = {
+        **MaySeeWebhooks.perms_map,
+        "POST": ["%(app_label)s.change_%(model_name)s"],
+    }
+
+
 class IsTheirsOrStaffMay(BasePermission):
     """The waitlist entry is of the caller's family, or the caller is staff with the permission.
 

@@ -16,13 +16,17 @@ from appointment.messages.daysheets import queue_daysheets
 from appointment.messages.reminders import queue_reminders
 from appointment.models import StagedImport, SummedDay, WorkerHeartbeat
 from appointment.models.worker_heartbeat import BEATS_EVERY
+from appointment.webhook_sender import delete_old_webhook_messages, send_due_webhooks
 from extensions.db.retry import retry_on_conflict
 from extensions.interrupts import interrupts
 
 logger = logging.getLogger(__name__)
 
 Job = tuple[str, Callable[[datetime], int]]  # what its count means, and the function
-QUICK_JOBS: tuple[Job, ...] = (("messages sent", send_due),)
+QUICK_JOBS: tuple[Job, ...] = (
+    ("messages sent", send_due),
+    ("messages of webhooks sent", send_due_webhooks),
+)
 JOBS: tuple[Job, ...] = (
     ("offers expired", jobs.expire_offers),
     ("entries expired", jobs.expire_entries),
@@ -35,6 +39,7 @@ JOBS: tuple[Job, ...] = (
     ("day sheets queued", queue_daysheets),
     *QUICK_JOBS,
     ("messages deleted", delete_old_messages),
+    ("messages of webhooks deleted", delete_old_webhook_messages),
 )
 MOST_SECONDS = 50.0  # of a quick job in a single run, which a timer repeats every minute
 QUICK_INTERVAL = 1.0  # seconds; a user waits for a mail to verify an address or reset a password

@@ -7,6 +7,7 @@ router = SimpleRouter(use_regex_path=False)
 router.register("my-appointments", views.AppointmentViewSet)
 router.register("waitlist", views.WaitlistViewSet, basename="waitlist")
 router.register("calendar-feeds", views.CalendarFeedViewSet)
+router.register("webhooks", views.WebhookViewSet)
 
 urlpatterns = [
     path("", include(router.urls)),
@@ -30,4 +31,7 @@ urlpatterns = [
     path("undo/<id:appointment_id>/", views.UndoView.as_view()),
     path("waitlist/<id:pk>/accept/", views.AcceptView.as_view(), name="waitlist-accept"),
     path("waitlist/<id:pk>/decline/", views.DeclineView.as_view(), name="waitlist-decline"),
+    path("webhooks/<id:webhook_id>/rotate-secret/", views.RotateSecretView.as_view()),
+    path("webhooks/<id:webhook_id>/test/", views.TestWebhookView.as_view()),
+    path("webhooks/<id:webhook_id>/deliveries/", views.WebhookDeliveriesView.as_view()),
 ]

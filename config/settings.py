@@ -188,9 +188,18 @@ else:
 MAIL = environment.mail(EMAIL_URL, BASE_DIR)
 vars().update(MAIL)
 EMAIL_TIMEOUT = 10  # seconds without a word of the server
-MESSAGE_KINDS = ["accounts.account_mails.KINDS", "appointment.messages.KINDS"]
+MESSAGE_KINDS = [
+    "accounts.account_mails.KINDS",
+    "appointment.messages.KINDS",
+    "appointment.messages.webhooks.KINDS",
+]
 MESSAGE_CHANNELS = environment.channels(PRODUCTION, VAR_DIR)
 LINK_URL = environment.web_address("LINK_URL")  # of the client's pages, which mails link to
+
+# --- Webhooks -------------------------------------------------------------------------------------
+
+# Whether webhooks may be sent by http and to private addresses, such as a receiver beside us.
+WEBHOOK_PRIVATE_NETWORKS = environment.flag("WEBHOOK_PRIVATE_NETWORKS")
 
 # --- Calendar -------------------------------------------------------------------------------------
 

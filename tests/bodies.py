@@ -11,6 +11,8 @@ from doctor.models import Schedule
 from doctor.tests.factories import day_ahead
 
 WORK_LIST = "/api/appointment/rebooking/{appointment_id}/"  # a visit that needs rebooking
+WEBHOOK = "/api/appointment/webhooks/{webhook_id}/"
+BARE = ("/decline/", "/rotate-secret/", "/test/")  # the ends of paths that take no body
 NEW_PASSWORD = "a quite different phrase"
 PROFILE = {
     "first_name": "Eva",
@@ -31,10 +33,10 @@ ENTRY = {
     "diagnosed_on": "2012-03-01",
     "notes": "In spring.",
 }
-NOTIFICATIONS = dict.fromkeys(
-    ("booked", "moved", "canceled", "offer", "reminder"),
-    {"email": True, "sms": True, "push": False},
-)
+NOTIFICATIONS = {
+    kind: {"email": True, "sms": True, "push": False}
+    for kind in ("booked", "moved", "canceled", "offer", "reminder")
+}
 # The bodies of these paths hold the token of a mailed link.
 MAILED = ("/api/auth/verify-email/", "/api/auth/password-reset/confirm/")
 
@@ -86,6 +88,15 @@ class Bodies:
             f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
             f"{WORK_LIST}keep/": {"reason": "The doctor comes for this patient"},
             "/api/appointment/undo/": {"override_reason": ""},
+            "/api/appointment/webhooks/": {
+                "url": "https://other.example/webhooks",
+                "events": ["appointment.booked", "waitlist.offered"],
+            },
+            "/api/appointment/webhooks/{id}/": {
+                "url": "https://new.example/webhooks",
+                "events": ["appointment.moved"],
+                "is_active": False,
+            },
         }
 
     def criteria(self) -> dict[str, Any]:

@@ -20,9 +20,11 @@ from appointment.models import (
     CalendarFeed,
     Offer,
     WaitlistEntry,
+    Webhook,
     WorkListItem,
 )
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from appointment.tests.webhooks import make_webhook
 from doctor.models import (
     Doctor,
     Language,
@@ -45,14 +47,14 @@ from doctor.tests.factories import (
 )
 from patient.models import ClaimCode, EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.bodies import BORN, MAILED, WORK_LIST, Bodies
+from tests.bodies import BARE, BORN, MAILED, WEBHOOK, WORK_LIST, Bodies
 from tests.people import reception_group
 
 PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
 OF_THE_DOCTOR = tuple(
     f"/api/appointment/{verb}/" for verb in ("agenda", "check-in", "complete", "no-show")
 )
-OF_STAFF = ("/weekly-hours/", "/time-off/", "/rebooking/", "/undo/")
+OF_STAFF = ("/weekly-hours/", "/time-off/", "/rebooking/", "/undo/", "/webhooks/")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class SampleData(Bodies):
     weekly_hours: WeeklyHours
     specialty: Specialty
     language: Language
+    webhook: Webhook  # is told of no-shows, and has a message
 
     @classmethod
     def made(cls) -> "SampleData":
@@ -124,6 +127,7 @@ class SampleData(Bodies):
             "weekly_hours": WeeklyHoursFactory(**hours, **over),
             "specialty": specialty,
             "language": language,
+            "webhook": cls.webhook_of(patient),
         }
 
     @staticmethod
@@ -149,6 +153,13 @@ class SampleData(Bodies):
         names = {"first_name": patient.first_name, "last_name": patient.last_name}
         record = PatientFactory(user=None, date_of_birth=BORN, **names)
         return ClaimCode.objects.issue(record, by=None)
+
+    @staticmethod
+    def webhook_of(patient: Patient) -> Webhook:
+        """Make a webhook that is told of no-shows, with a message that waits."""
+        webhook = make_webhook(f"https://hook{patient.pk}.example/", "appointment.no_show")
+        webhook.send_test()
+        return webhook
 
     @staticmethod
     def device_of(user: User) -> Device:
@@ -234,6 +245,10 @@ class SampleData(Bodies):
             "/api/appointment/complete/{appointment_id}/": self.begun,
             "/api/appointment/no-show/{appointment_id}/": self.begun,
             "/api/appointment/undo/{appointment_id}/": self.arrived,
+            "/api/appointment/webhooks/{id}/": self.webhook,
+            f"{WEBHOOK}rotate-secret/": self.webhook,
+            f"{WEBHOOK}test/": self.webhook,
+            f"{WEBHOOK}deliveries/": self.webhook,
         }
 
     def locations(self) -> list[Location]:
@@ -270,7 +285,7 @@ class SampleData(Bodies):
 
     def body(self, method: str, template: str) -> dict[str, Any] | None:
         """Return a correct body with every field that can be written, or None if there is none."""
-        if method in {"GET", "DELETE"} or template.endswith("/decline/"):
+        if method in {"GET", "DELETE"} or template.endswith(BARE):
             return None
         if template.endswith("/accept/"):
             return {"override_reason": ""}

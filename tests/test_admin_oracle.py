@@ -175,7 +175,15 @@ def test_a_true_guess_and_a_false_one_have_the_same_answer(
 # --- Search and order -----------------------------------------------------------------------------
 
 SECRETS = {"key", "token", "token_key", "digest", "password", "session_hash"}
-SECRETS |= {"get_data", "post_data", "session_key", "session_data", "fingerprint"}
+SECRETS |= {
+    "secret",
+    "previous_secret",
+    "get_data",
+    "post_data",
+    "session_key",
+    "session_data",
+    "fingerprint",
+}
 
 
 WITH_NAMES: dict[type[Model], dict[str, Any]] = {
@@ -259,6 +267,7 @@ SHOWN_OTHERWISE = {
     "date": "starts_at",
     "upcoming": "starts_at",
     "method:patient": "patient",
+    "method:status": "state",
     "method:location": "id",  # the sessions of a doctor are public
     "specialties__name": "specialties",
     "last_name_key": "last_name",

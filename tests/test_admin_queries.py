@@ -24,9 +24,12 @@ from appointment.models import (
     CalendarFeed,
     Offer,
     WaitlistEntry,
+    Webhook,
+    WebhookDelivery,
     WorkListItem,
 )
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from appointment.tests.webhooks import make_webhook
 from doctor.models import (
     Doctor,
     Language,
@@ -106,6 +109,11 @@ def make_flagged() -> Appointment:
     return appointment
 
 
+def make_webhook_message() -> None:
+    """Queue a message for a new webhook."""
+    make_webhook(f"https://hook{Webhook.objects.count()}.example/").send_test()
+
+
 def make_emergency() -> None:
     """Open emergency access to a new patient."""
     EmergencyAccess(patient=PatientFactory(), user=StaffFactory(), reason="Unconscious").begin()
@@ -140,6 +148,8 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     WaitlistEntry: make_offer,
     Offer: make_offer,
     OutgoingMessage: make_message,
+    Webhook: lambda: make_webhook(f"https://hook{Webhook.objects.count()}.example/"),
+    WebhookDelivery: make_webhook_message,
 }
 
 

@@ -21,9 +21,11 @@ from appointment.models import (
     CalendarFeed,
     Offer,
     WaitlistEntry,
+    WebhookDelivery,
     WorkListItem,
 )
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from appointment.tests.webhooks import make_webhook
 from doctor.models import (
     Doctor,
     Language,
@@ -52,7 +54,7 @@ from tests.sample_data import rolled_back
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-OF_VERBS = {Slot, AppointmentEvent, Offer, OutgoingMessage}
+OF_VERBS = {Slot, AppointmentEvent, Offer, OutgoingMessage, WebhookDelivery}
 DEVICES = {TOTPDevice, StaticDevice}
 NEVER_ADDED = {
     *OF_VERBS,
@@ -125,6 +127,8 @@ def make_rows() -> None:
     AccessLog.objects.create(**access)
     AccessFailureLog.objects.create(**access)
     AccessAttempt.objects.create(**access, failures_since_start=1)
+    message = make_webhook().send_test()
+    WebhookDelivery.objects.filter(pk=message.pk).update(visit=visit.pk)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from appointment.models import (
     CalendarFeed,
     Offer,
     WaitlistEntry,
+    Webhook,
+    WebhookDelivery,
     WorkListItem,
 )
 from doctor.models import (
@@ -60,6 +62,8 @@ EXEMPT_MODELS = {
     StaticDevice,
     TOTPDevice,
     TimeOff,
+    Webhook,
+    WebhookDelivery,
     WeeklyHours,
 }
 MODELS = sorted(set(admin.site._registry) - EXEMPT_MODELS, key=lambda model: model._meta.label)

@@ -49,6 +49,8 @@ WRITING = [
 CHANCE = {
     "token",
     "url",
+    "secret",
+    "message_id",
     "expiry",
     "id",
     "created_at",

@@ -17,8 +17,8 @@ class Migration(migrations.Migration):
         migrations.AlterModelOptions(
             name="outgoingmessage",
             options={
-                "verbose_name": "outgoing message",
-                "verbose_name_plural": "outgoing messages",
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
             },
         ),
         migrations.AlterModelOptions(

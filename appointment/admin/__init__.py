@@ -8,5 +8,6 @@ from appointment.admin import (  # noqa: F401  (importing them registers them)
     people,
     time_off,
     waitlist,
+    webhooks,
     work_list,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, zip_longest
@@ -11,7 +12,7 @@ from django.db import connection
 from django.db.models import Max
 
 from accounts.models import User
-from appointment import day_triggers
+from appointment import day_triggers, webhook_triggers
 from appointment.load.audit import AUDIT, AuditRows
 from appointment.load.directory import DOMAIN, Directory
 from appointment.load.people import PATIENTS, USERS, WORDS, WORDS_EACH, People, PeopleRows
@@ -61,7 +62,9 @@ def load(size: Size, at: datetime, seed: int, out: Any) -> None:
     """Load that much around the instant; the same rows for the same seed and day."""
     tables = [*TABLES, AUDIT] if size.audit_events else list(TABLES)
     progress = Progress(out, 0)
-    with loading(tables, progress.advance) as target, day_triggers.removed():
+    with loading(tables, progress.advance) as target, ExitStack() as stack:
+        for each in (day_triggers, webhook_triggers):
+            stack.enter_context(each.removed())
         directory = Directory.create(size.doctors)
         plan = Plan(size.visits, directory.places, at.astimezone(UTC).date())
         days = list(plan.days())

@@ -1,4 +1,4 @@
-"""Appointments and their events, the waitlist and its offers, and idempotency keys."""
+"""Appointments and their events, the waitlist and its offers, idempotency keys, and webhooks."""
 
 from appointment.models.appointment import Appointment
 from appointment.models.calendar_feed import CalendarFeed
@@ -11,6 +11,8 @@ from appointment.models.proposal import Proposal
 from appointment.models.staged_import import StagedImport
 from appointment.models.waitlist import WaitlistEntry
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
+from appointment.models.webhook import Webhook
+from appointment.models.webhook_delivery import DeliveryState, EventType, WebhookDelivery
 from appointment.models.work_list import WorkListItem
 from appointment.models.worker_heartbeat import WorkerHeartbeat
 
@@ -21,6 +23,8 @@ __all__ = [
     "CalendarFeed",
     "DayTotals",
     "DeclinedSlot",
+    "DeliveryState",
+    "EventType",
     "IdempotencyKey",
     "Offer",
     "OfferStatus",
@@ -31,6 +35,8 @@ __all__ = [
     "SummedDay",
     "WaitlistEntry",
     "WaitlistStatus",
+    "Webhook",
+    "WebhookDelivery",
     "WorkListItem",
     "WorkerHeartbeat",
 ]

@@ -27,6 +27,12 @@ from appointment.serializers.waitlist import (
     WaitlistEntrySerializer,
     WaitlistJoinSerializer,
 )
+from appointment.serializers.webhooks import (
+    NewWebhookSerializer,
+    SecretSerializer,
+    WebhookDeliverySerializer,
+    WebhookSerializer,
+)
 
 __all__ = [
     "BOOKING_BODY",
@@ -44,11 +50,15 @@ __all__ = [
     "ExplainedSlotsSerializer",
     "KeepSerializer",
     "MoveSerializer",
+    "NewWebhookSerializer",
     "PreviewSerializer",
     "RebookingSerializer",
+    "SecretSerializer",
     "SlotsQuerySerializer",
     "TimeOffSerializer",
     "UndoSerializer",
     "WaitlistEntrySerializer",
     "WaitlistJoinSerializer",
+    "WebhookDeliverySerializer",
+    "WebhookSerializer",
 ]

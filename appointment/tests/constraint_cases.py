@@ -21,6 +21,7 @@ from appointment.models import (
     WaitlistEntry,
 )
 from appointment.tests.factories import AppointmentFactory
+from appointment.tests.webhooks import make_webhook
 from doctor.models import Slot, TimeOff, WeeklyHours
 from doctor.tests.factories import (
     DoctorFactory,
@@ -286,6 +287,11 @@ BREAKS: dict[str, Callable[[], Case]] = {
         and StaleDay.objects.create(date=date(2026, 11, 2), change=2),
         {"change": 1},
     ),
+    "appointment_webhook_once_per_url": lambda: (
+        make_webhook("https://two.example/"),
+        {"url": make_webhook().url},
+    ),
+    "appointment_webhook_has_events": lambda: (make_webhook(), {"events": ""}),
     "appointment_proposal_once_per_place": lambda: (
         proposal(number=1),
         {"number": proposal().number},

@@ -33,6 +33,8 @@ EXPORT = "/api/patient/export/"
 # Models that refer to an account or a patient but hold no data of a patient, and the reason.
 EXEMPT = {
     "appointment.StagedImport": "a file of staff that waits an hour at most to be confirmed",
+    "appointment.Webhook": "where other systems are told; no person but the member of staff",
+    "appointment.WebhookDelivery": "keys of what other systems were told, for 30 days",
     "admin.LogEntry": "what staff did at the admin: theirs, and it names no patient's data",
     "patient.PatientWord": "words of names, which are in it",
     "doctor.Doctor": "the clinic's public directory",

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 NOTHING = (
     "0 offers expired, 0 entries expired, 0 free places offered, 0 idempotency keys deleted, "
     "0 proposals deleted, 0 days summed, 0 files to import deleted, 0 messages sent, "
-    "0 messages deleted.\n"
+    "0 messages of webhooks sent, 0 messages deleted, 0 messages of webhooks deleted.\n"
 )
 
 

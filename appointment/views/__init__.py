@@ -17,6 +17,12 @@ from appointment.views.rebooking import (
 from appointment.views.slots import AvailableSlotsView
 from appointment.views.time_off import TimeOffViewSet
 from appointment.views.waitlist import AcceptView, DeclineView, WaitlistViewSet
+from appointment.views.webhooks import (
+    RotateSecretView,
+    TestWebhookView,
+    WebhookDeliveriesView,
+    WebhookViewSet,
+)
 
 __all__ = [
     "AcceptView",
@@ -40,8 +46,12 @@ __all__ = [
     "RebookingMoveView",
     "RebookingView",
     "RescheduleView",
+    "RotateSecretView",
+    "TestWebhookView",
     "TimeOffViewSet",
     "UndoView",
     "VisitCalendarView",
     "WaitlistViewSet",
+    "WebhookDeliveriesView",
+    "WebhookViewSet",
 ]

@@ -11,7 +11,15 @@ Row = dict[str, Any]
 Rows = dict[tuple[str, Any], Row]  # by model and key
 
 # These columns differ from one call to the next, whatever the call sends.
-CHANCE = {"digest", "password", "request_id", "token_key"}
+CHANCE = {
+    "digest",
+    "message_id",
+    "password",
+    "previous_secret",
+    "request_id",
+    "secret",
+    "token_key",
+}
 
 
 def stored() -> Rows:
@@ -71,6 +79,8 @@ class Change:
                 else ("appointment", "appointmentevent")
             )
             names |= {"object_id": f"appointment.{of}", "cause": f"appointment.{by}"}
+        if model == "appointment.webhookdelivery":  # the same
+            names |= {"event": "appointment.appointmentevent", "offer": "appointment.offer"}
         return {
             column: "new" if (names[column], value) in self.new else value
             for column, value in row.items()

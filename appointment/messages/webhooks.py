@@ -1,0 +1,52 @@
+"""The mail to staff about a webhook that is disabled because its receiver fails or has gone."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.template.loader import render_to_string
+from django.utils.translation import gettext
+
+from accounts.messages import EMAIL, Message, MessageKind
+from accounts.models import OutgoingMessage
+from appointment.models.webhook import Webhook
+
+
+class WebhookDisabled(MessageKind):
+    """Nothing is sent to a webhook any more; staff have to look at its receiver."""
+
+    name = "webhook_disabled"
+    about = "webhook"
+
+    def compose(self, row: Any, at: datetime) -> Message | None:
+        """Return the mail; None where the webhook is active again or deleted, or staff have gone.
+
+        It names the host and no more of the address, which may hold a secret.
+        """
+        webhook = Webhook.objects.filter(pk=row.object_id, is_active=False).first()
+        user = staff_to_tell().filter(pk=row.user_id).first()
+        if webhook is None or user is None:
+            return None
+        context = {"webhook": webhook, "gone": webhook.disabled_reason == Webhook.Disabled.GONE}
+        text = render_to_string("appointment/messages/webhook_disabled.txt", context)
+        return Message(EMAIL, user.email, gettext("A webhook was switched off"), text)
+
+
+def staff_to_tell() -> Any:
+    """Return the accounts of staff that may be told by mail: active, with a verified address."""
+    return get_user_model().objects.filter(
+        is_active=True, is_staff=True, email_verified_at__isnull=False
+    )
+
+
+def queue_mails(webhook: Webhook) -> None:
+    """Queue a mail to the author of the webhook and to each superuser, in this transaction."""
+    people = staff_to_tell().filter(Q(is_superuser=True) | Q(pk=webhook.created_by_id))
+    about = {"kind": WebhookDisabled.name, "channel": EMAIL, "object_id": webhook.pk}
+    OutgoingMessage.objects.bulk_create(
+        OutgoingMessage(**about, user=user, address=user.email) for user in people
+    )
+
+
+KINDS = (WebhookDisabled(),)
