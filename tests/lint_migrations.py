@@ -48,6 +48,10 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "CREATE_INDEX": WEEK_OF_MAIL,
         "CREATE_INDEX_EXCLUSIVE": WEEK_OF_MAIL,
     },
+    ("accounts", "0022_messages_by_due_time"): {
+        "ADD_UNIQUE": "Old code leaves its columns empty, and such rows are left out.",
+        "CREATE_INDEX": WEEK_OF_MAIL,
+    },
     ("appointment", "0003_lifecycle_waitlist_idempotency"): {
         "ALTER_COLUMN": "A longer varchar: no row is rewritten, and old code fits into it.",
         "NOT_NULL": BEFORE_SERVICE,

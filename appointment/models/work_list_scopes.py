@@ -101,7 +101,7 @@ class WorkListScopes(SiteQuerySet[Row]):
         one more than staff have kept the visit for, the keeping ends, and `closures_kept` is 0.
         """
         coming = self.holding_a_place().filter(ends_at__gt=at, slot__in=slots)
-        kept = list(coming.filter(closures_kept__gt=0).order_by("pk"))
+        kept: list[Any] = list(coming.filter(closures_kept__gt=0).order_by("pk"))
         closures = Slot.objects.filter(pk__in=slots).closures_by_key() if kept else {}
         for visit in kept:
             changes = visit.flags_for(closures.get(visit.slot_id or 0, 0))

@@ -16,7 +16,7 @@ from django.utils.http import http_date
 from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
 
-from accounts.models import send_due
+from accounts.sending import send_due
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment import webhook_sender
 from appointment.messages.webhooks import queue_mails

@@ -107,14 +107,17 @@ def _columns(
     position of that row, or None. A column that is NULL anyway is left out: PostgreSQL plans and
     reads less.
     """
-    columns, values, referring = [], [], []
-    for field in _fields(type(row), row.pk is not None):
+    columns: list[tuple[str, int | None]] = []
+    values: list[Any] = []
+    referring: list[tuple[str, Any]] = []
+    model: Any = type(row)
+    for field in _fields(model, row.pk is not None):
         value = _value(row, field, rows)
         if isinstance(value, KeyOf):
-            columns.append((field.column, rows.index(value.row)))
+            columns.append((str(field.column), rows.index(value.row)))
             referring.append((field.attname, value.row))
         elif value is not None or field.has_db_default():
-            columns.append((field.column, None))
+            columns.append((str(field.column), None))
             values.append(None if value is None else field.get_db_prep_save(value, connection))
     return tuple(columns), values, referring
 

@@ -38,23 +38,19 @@ from extensions.search import Term
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.models.merging import PatientMerge
-from patient.models.word import (
-    MANY,
-    MANY_ELSEWHERE,
-    MOST_COMPARED,
-    PatientWord,
-    first_patients,
-    names_and_births,
-)
+from patient.models.names import names_and_births
+from patient.models.word import MANY, MANY_ELSEWHERE, MOST_COMPARED, PatientWord, first_patients
 from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
-TOO_MANY = _("An account books for at most %(limit)s dependents.")
+TOO_MANY_DEPENDENTS = _("An account books for at most %(limit)s dependents.")
 # The columns of an account that no verb of a patient reads.
-UNUSED = ("user__password", "user__search_words", "user__last_name_key", "user__first_name_key")
+UNUSED = tuple(
+    f"user__{name}" for name in ("password", "search_words", "last_name_key", "first_name_key")
+)
 Action = AuditEvent.Action
 COMPARED_AT_ONCE = 100  # patients of an import; SQLite limits the depth of a condition
-NO_ACCOUNT = _("A dependent needs an account that books for them.")
+DEPENDENT_WITHOUT_ACCOUNT = _("A dependent needs an account that books for them.")
 
 
 class PatientQuerySet(FoldedQuerySet["Patient"]):
@@ -137,15 +133,7 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
         """
         same = models.Q(pk__in=())
         if patient.date_of_birth:
-            names = [FoldedNameField.fold(each) for each in (patient.last_name, patient.first_name)]
-            named = reduce(
-                or_,
-                (
-                    models.Q(last_name_key=last, first_name_key=first)
-                    for last, first in (names, reversed(names))
-                ),
-            )
-            same |= named & models.Q(pk__in=PatientWord.objects.of_birth(patient.date_of_birth))
+            same |= names_and_births([patient])
         if patient.phone_number:
             same |= models.Q(pk__in=PatientWord.objects.of_phone(patient.phone_number))
         return self.filter(same).exclude(pk=patient.pk)
@@ -264,18 +252,25 @@ class Patient(FoldedModel, PartialUpdateModel):
         help_text=_("The account they book with, or that books for them, if any."),
     )
     is_dependent = models.BooleanField(
-        _("dependent"), default=False, help_text=_("Somebody the account books for, not its owner.")
+        _("dependent"),
+        default=False,
+        help_text=_("Somebody the account books for, not its owner."),
     )
     first_name = one_line(
-        150, _("first name"), blank=True, help_text=_("Empty for a person with one name.")
+        150,
+        verbose_name=_("first name"),
+        blank=True,
+        help_text=_("Empty for a person with one name."),
     )
-    last_name = one_line(150, _("last name"))
+    last_name = one_line(150, verbose_name=_("last name"))
     date_of_birth = models.DateField(
         _("date of birth"), null=True, blank=True, validators=[validate_past_date]
     )
     sex = models.CharField(_("sex"), max_length=7, choices=Sex, blank=True)
     phone_number = phone_number_field(
-        _("phone number"), blank=True, help_text=_("With country code: +34 612 345 678.")
+        verbose_name=_("phone number"),
+        blank=True,
+        help_text=_("With country code: +34 612 345 678."),
     )
     address = free_text(verbose_name=_("address"), blank=True)
     preferred_language = models.CharField(
@@ -285,8 +280,10 @@ class Patient(FoldedModel, PartialUpdateModel):
         validators=[validate_language_tag],
         help_text=_("BCP 47, such as es or pt-BR."),
     )
-    emergency_contact_name = one_line(300, _("emergency contact name"), blank=True)
-    emergency_contact_phone = phone_number_field(_("emergency contact phone"), blank=True)
+    emergency_contact_name = one_line(300, verbose_name=_("emergency contact name"), blank=True)
+    emergency_contact_phone = phone_number_field(
+        verbose_name=_("emergency contact phone"), blank=True
+    )
     external_id = external_id_field()
     marked_deceased_at = models.DateTimeField(
         _("deceased"),
@@ -343,7 +340,7 @@ class Patient(FoldedModel, PartialUpdateModel):
                 condition=models.Q(is_dependent=False) | models.Q(user__isnull=False),
                 name="patient_patient_dependent_of_somebody",
                 violation_error_code="dependent_of_nobody",
-                violation_error_message=NO_ACCOUNT,
+                violation_error_message=DEPENDENT_WITHOUT_ACCOUNT,
             ),
             unique_external_id(
                 "patient_patient_external_id_unique",
@@ -434,10 +431,12 @@ class Patient(FoldedModel, PartialUpdateModel):
                 family = Patient.objects.filter(user__patients=self)
                 if family.filter(is_dependent=True).count() > MAX_DEPENDENTS:
                     limit = {"limit": MAX_DEPENDENTS}
-                    raise ValidationError(TOO_MANY, "too_many_dependents", limit)
+                    raise ValidationError(TOO_MANY_DEPENDENTS, "too_many_dependents", limit)
         except IntegrityError as error:
             if violates(error, "patient_patient_dependent_of_somebody"):
-                raise ValidationError(NO_ACCOUNT, code="dependent_of_nobody") from error
+                raise ValidationError(
+                    DEPENDENT_WITHOUT_ACCOUNT, code="dependent_of_nobody"
+                ) from error
             if Patient.objects.own_of(account).exclude(pk=self.pk).exists():
                 raise ProfileExists from error
             raise

@@ -14,8 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from extensions.db.batches import batches
-from extensions.db.expressions import AmongRows
-from extensions.db.names import BytewiseCharField, FoldedNameField, beginning
+from extensions.db.names import BytewiseCharField, beginning
 from extensions.search import Term
 from extensions.text import search_words
 
@@ -197,22 +196,6 @@ def first_patients(ranges: Iterable[PatientWordQuerySet], most: int) -> list[int
     for words in ranges:
         keys |= dict.fromkeys(words.first_patients(most - len(keys)) if len(keys) < most else ())
     return list(keys)
-
-
-def last_name_is(last_name: str) -> models.Q:
-    """Return the condition that a patient has this last name, folded."""
-    return models.Q(last_name_key=FoldedNameField.fold(last_name))
-
-
-def names_and_births(patients: Iterable[Any]) -> models.Q:
-    """Return the condition of the names, in either order, and birth date of one of these."""
-    rows = []
-    for each in patients:
-        names = [FoldedNameField.fold(name) for name in (each.last_name, each.first_name)]
-        if born := each.date_of_birth:
-            rows += [(*order, born.isoformat()) for order in (names, names[::-1])]
-    columns = ("last_name_key", "first_name_key", "date_of_birth")
-    return models.Q(AmongRows(columns, rows, date_of_birth="date"))
 
 
 def _rank(beginnings: list[str]) -> tuple[int, int]:
