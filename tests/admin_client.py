@@ -28,7 +28,8 @@ class FormReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         given = dict(attrs)
         if tag == "form":
-            self.inside = given.get("method") == "post" and given.get("id") != "logout-form"
+            of_head = given.get("id") == "logout-form" or given.get("class") == "languages"
+            self.inside = given.get("method") == "post" and not of_head
         elif self.inside and tag in {"select", "textarea"} and given.get("name"):
             self.name, self.text = given["name"], ""
             self.sent.setdefault(self.name, [])
@@ -119,7 +120,7 @@ def take_back(admin_client: AdminClient, path: str, asked: Any) -> Any:
     return admin_client.send(path, FormReader(html).sent, _back="No, take me back")
 
 
-def messages_of(response: Any) -> list[str]:
+def messages_of(response: Any) -> list[Any]:
     """Return the messages at the top of the page."""
     return [str(message) for message in response.context["messages"]]
 

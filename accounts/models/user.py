@@ -197,8 +197,8 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         unique=True,
         error_messages={"unique": TAKEN},
     )
-    first_name = one_line(150, verbose_name=_("first name"), blank=True)
-    last_name = one_line(150, verbose_name=_("last name"), blank=True)
+    first_name = one_line(150, _("first name"), blank=True)
+    last_name = one_line(150, _("last name"), blank=True)
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Take this away instead of deleting an account.")
     )

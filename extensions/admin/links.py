@@ -17,7 +17,7 @@ def change_link(obj: Model) -> SafeString:
     return format_html('<a href="{}">{}</a>', path, obj)
 
 
-def list_link(model: type[Model], words: str, **filters: Any) -> SafeString:
+def list_link(model: type[Model], words: Any, **filters: Any) -> SafeString:
     """Return an HTML link to the model's changelist with these filters; `words`: its text.
 
     The list's admin names the filters in `link_filters`; it refuses all that it does not offer.

@@ -22,14 +22,17 @@ validate_language_tag = RegexValidator(
 )
 
 
-def one_line(max_length: int, **options: Any) -> "models.CharField[str, str]":
+def one_line(
+    max_length: int, verbose_name: Any = None, **options: Any
+) -> "models.CharField[str, str]":
     """Return a CharField for a text of one line that people read, such as a name."""
-    return models.CharField(max_length=max_length, validators=[validate_one_line], **options)
+    options |= {"max_length": max_length, "validators": [validate_one_line]}
+    return models.CharField(verbose_name, **options)
 
 
-def phone_number_field(**options: Any) -> PhoneNumberField:
+def phone_number_field(verbose_name: Any = None, **options: Any) -> PhoneNumberField:
     """Return a field for a phone number, stored as E.164, that refuses what E.164 cannot hold."""
-    return PhoneNumberField(validators=[validate_dialable], **options)
+    return PhoneNumberField(verbose_name, validators=[validate_dialable], **options)
 
 
 def validate_dialable(number: Any) -> None:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.utils.translation import get_language
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -163,15 +162,12 @@ class SharedBodySerializer(Serializer):
     @property
     def fields(self) -> Any:
         """Return the fields that all serializers of this class share."""
-        return _shared_fields(cast(Any, type(self)), get_language())
+        return _shared_fields(cast(Any, type(self)))
 
 
 @cache
-def _shared_fields(serializer: type[Any], language: str | None) -> Any:
-    """Return the fields of a serializer of this class by their names, in their order.
-
-    For each language: a message with a number in it, once shown, stays in its language.
-    """
+def _shared_fields(serializer: type[Any]) -> Any:
+    """Return the fields of a serializer of this class by their names, in their order."""
     first = serializer()
     fields = BindingDict(first)
     for name, field in first.get_fields().items():
