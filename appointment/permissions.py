@@ -34,7 +34,7 @@ class MayChangeAppointments(IsStaffWithModelPermission):
 class MaySeeWebhooks(IsStaffWithModelPermission):
     """The caller is staff of all sites with the permission that the admin requires."""
 
-    message = "Only staff of all sites with the permission may do this."
+    message = _("Only staff of all sites with the permission may do this.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return whether the caller has the permission for this method, and sees all sites."""

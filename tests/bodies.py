@@ -41,6 +41,15 @@ NOTIFICATIONS = {
 MAILED = ("/api/auth/verify-email/", "/api/auth/password-reset/confirm/")
 
 
+def flat(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body as the fields of a form: `{"a": {"b": 1}}` is `{"a.b": 1}`."""
+    found: dict[str, Any] = {}
+    for name, value in body.items():
+        inner = value if isinstance(value, dict) else {}
+        found |= {f"{name}.{key}": each for key, each in inner.items()} or {name: value}
+    return found
+
+
 class Bodies:
     """The base of `SampleData` that makes a request body for each write from its rows."""
 

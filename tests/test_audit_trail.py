@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 EXEMPT_ROUTES = (
     "/api/auth/",  # the account: who signs in, not who is seen
     "/api/appointment/webhooks/",  # where events are sent: no message that it shows names a patient
+    "/api/patient/notifications/",  # of the account: how it wants to be written to
     "/api/doctor/",  # the public directory and calendar; a refusal lists ids of visits at most
 )
 # These exempt routes show patients' data only if a query parameter asks for it.

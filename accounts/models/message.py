@@ -238,15 +238,16 @@ class OutgoingMessage(QueuedModel):
     (`object_id`) and the event that it tells of (`cause`).
     """
 
-    kind = models.CharField(max_length=32)
+    kind = models.CharField(_("kind"), max_length=32)
     channel = models.CharField(
+        _("channel"),
         max_length=5,
         blank=True,
         default=AS_CHOSEN,
         db_default=EMAIL,  # the previous version, which inserts mails of accounts, names none
-        help_text="Empty until it is known which ones the person has chosen.",
+        help_text=_("Empty until it is known which ones the person has chosen."),
     )
-    address = EmailField(blank=True, default="")
+    address = EmailField(_("address"), blank=True, default="")
     # During an upgrade the previous version deletes accounts without their mails, and a constraint
     # would refuse that.
     user = models.ForeignKey(
@@ -255,36 +256,47 @@ class OutgoingMessage(QueuedModel):
         null=True,
         db_constraint=False,
         related_name="+",
-        help_text="The account that it is about or for; NULL for what an address asked for.",
+        verbose_name=_("account"),
+        help_text=_("The account that it is about or for; NULL for what an address asked for."),
     )
     object_id = models.BigIntegerField(
-        null=True, help_text="Key of the visit, offer or doctor that it is about."
+        _("number of the visit, offer or doctor"),
+        null=True,
+        help_text=_("Key of the visit, offer or doctor that it is about."),
     )
     cause = models.BigIntegerField(
-        null=True, help_text="Key of the event of the visit, or of the offer, that it tells of."
+        _("number of the event"),
+        null=True,
+        help_text=_("Key of the event of the visit, or of the offer, that it tells of."),
     )
-    location = models.BigIntegerField(null=True, help_text="Key of the location of the visit.")
+    location = models.BigIntegerField(
+        _("number of the location"), null=True, help_text=_("Key of the location of the visit.")
+    )
     copy = models.PositiveSmallIntegerField(
-        default=0, db_default=0, help_text="How often staff had sent it again before."
+        _("copy"), default=0, db_default=0, help_text=_("How often staff had sent it again before.")
     )
     receipt = models.CharField(
+        _("receipt"),
         max_length=200,
         blank=True,
         default="",
         db_default="",
-        help_text="What the server that accepted it calls it.",
+        help_text=_("What the server that accepted it calls it."),
     )
     urgency = UrgencyField(
         db_default=1,  # the previous version, which inserts mails of accounts, does not set it
         editable=False,
-        help_text="1 if a person waits for it.",
+        help_text=_("1 if a person waits for it."),
     )
     settled_at = models.DateTimeField(
-        null=True, help_text="When staff told the person by telephone instead."
+        _("settled at"), null=True, help_text=_("When staff told the person by telephone instead.")
     )
     waits = models.BooleanField(
+        _("waits"),
         null=True,
-        help_text="True until it is sent or given up, then NULL, which the constraint leaves out.",
+        help_text=_(
+            "True until it is sent or given up, then NULL, which the constraint leaves out."
+        ),
     )
 
     objects = OutgoingMessageQuerySet.as_manager()

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.messages import CHANNELS, DEFAULT_CHANNELS, chosen_kinds
 from extensions.db.locks import lock_rows
@@ -67,6 +68,8 @@ class NotificationChoice(models.Model):
     objects = NotificationChoiceQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("notification choice")
+        verbose_name_plural = _("notification choices")
         constraints = (
             models.UniqueConstraint(
                 fields=["user", "kind"],

@@ -36,6 +36,7 @@ def test_registering_answers_the_user_a_token_and_its_expiry() -> None:
     assert response.json()["user"] == {
         "id": user.pk,
         "email": "ana@example.com",
+        "language": None,
         "first_name": "Ana",
         "last_name": "Ruiz",
         "is_staff": False,

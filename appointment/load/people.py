@@ -21,7 +21,7 @@ from patient.models.word import dialed, texts_of_words
 USERS = Table(
     User, "id", "password", "last_login", "is_superuser", "email", "first_name", "last_name",
     "is_active", "is_staff", "date_joined", "email_verified_at", "signed_out_at",
-    "password_changed_at", "last_name_key", "first_name_key", "search_words",
+    "password_changed_at", "last_name_key", "first_name_key", "search_words", "language",
 )  # fmt: skip
 PATIENTS = Table(
     Patient, "id", "first_name", "last_name", "date_of_birth", "sex", "phone_number", "address",
@@ -134,6 +134,7 @@ class PeopleRows:
             users.append((
                 account, self.password, None, False, login(number), first_name, last_name, True,
                 False, self.joined, self.joined, None, None, *keys, "".join(f" {w}" for w in names),
+                "",
             ))  # fmt: skip
 
 

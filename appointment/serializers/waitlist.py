@@ -53,6 +53,8 @@ ENTRY_EXAMPLE = {
 class WeekdaysField(serializers.Field[int, Any, Any, Any]):
     """A list of weekdays, 0 Monday to 6 Sunday, stored as bits; null means any day."""
 
+    child = serializers.IntegerField(min_value=0, max_value=6)
+
     def get_value(self, dictionary: Any) -> Any:
         """Return what the client sent; an HTML form sends a value for each weekday."""
         if hasattr(dictionary, "getlist"):
@@ -61,9 +63,7 @@ class WeekdaysField(serializers.Field[int, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> int:
         """Return the bits: bit n is weekday n."""
-        days = serializers.ListField(
-            child=serializers.IntegerField(min_value=0, max_value=6), max_length=7
-        ).run_validation(data)
+        days = serializers.ListField(child=self.child, max_length=7).run_validation(data)
         return sum(1 << day for day in set(days))
 
     def to_representation(self, value: int) -> list[int] | None:

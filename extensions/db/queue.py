@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from django.db import connections, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 LEASE = timedelta(minutes=5)  # longer than any server may take over one row
 FIRST_WAIT = timedelta(minutes=1)  # after a failure; doubled with each try
@@ -60,19 +61,26 @@ class QueuedQuerySet(models.QuerySet[Row]):
 class QueuedModel(models.Model):
     """A row of a queue: when it is due, when it was tried, and how it ended."""
 
-    created_at = models.DateTimeField(default=timezone.now)
-    due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
-    expires_at = models.DateTimeField(null=True, help_text="Of no use from then on.")
-    attempts = models.PositiveSmallIntegerField(default=0)
-    tried_at = models.DateTimeField(null=True, help_text="When it was last tried.")
-    sent_at = models.DateTimeField(null=True)
-    given_up_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    due_at = models.DateTimeField(
+        _("due at"), default=timezone.now, help_text=_("Not to be tried before.")
+    )
+    expires_at = models.DateTimeField(
+        _("expires at"), null=True, help_text=_("Of no use from then on.")
+    )
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    tried_at = models.DateTimeField(
+        _("tried at"), null=True, help_text=_("When it was last tried.")
+    )
+    sent_at = models.DateTimeField(_("sent at"), null=True)
+    given_up_at = models.DateTimeField(_("given up at"), null=True)
     failure = models.CharField(
+        _("failure"),
         max_length=200,
         blank=True,
         default="",
         db_default="",
-        help_text="Why the last try failed; without an address.",
+        help_text=_("Why the last try failed; without an address."),
     )
 
     class Meta:

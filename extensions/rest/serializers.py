@@ -62,7 +62,7 @@ def _with_limits(faults: Any, field: Any) -> Any:
     """Return the errors of a field, or of the entries of a list by their places, with limits."""
     if isinstance(faults, list):
         return [_with_limit(fault, field) for fault in faults]
-    if isinstance(field, serializers.ListField):
+    if isinstance(faults, dict) and hasattr(field, "child"):
         return {place: _with_limits(faults[place], field.child) for place in faults}
     return faults
 
