@@ -59,6 +59,7 @@ CODES_BEYOND_A_SCHEMA = {
     "date_range",  # two members that are right alone, but not together
     "end_before_start",
     "doctor_or_location",
+    "one_channel",  # members that are right alone: one of them has to be on
 }
 
 

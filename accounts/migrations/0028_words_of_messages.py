@@ -1,10 +1,11 @@
 """Name the fields of messages in the language of their readers; no column changes."""
 
-import accounts.fields
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
+
+import accounts.fields
 
 
 class Migration(migrations.Migration):

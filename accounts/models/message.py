@@ -346,7 +346,7 @@ class OutgoingMessage(QueuedModel):
         )
 
     def __str__(self) -> str:
-        return f"Message {self.pk}"
+        return gettext("Message %(number)s") % {"number": self.pk}
 
     @property
     def key(self) -> str:

@@ -30,7 +30,12 @@ class DeviceViewSet(ListModelMixin, DestroyModelMixin, GenericViewSet[Device]):
     @extend_schema(
         request=PushTokenSerializer, responses={204: None}, operation_id="auth_push_token_set"
     )
-    @action(methods=["post"], detail=True, url_path="push-token")
+    @action(
+        methods=["post"],
+        detail=True,
+        url_path="push-token",
+        serializer_class=PushTokenSerializer,
+    )
     def push_token(self, request: SignedInRequest, pk: int) -> Response:
         """Send push messages to the app on this device; a device that had the token loses it."""
         body = PushTokenSerializer(data=request.data)

@@ -13,6 +13,13 @@ class Migration(migrations.Migration):
         # In one operation: no column changes, and each operation would load all models again.
         migrations.SeparateDatabaseAndState(
             state_operations=[
+                migrations.AlterModelOptions(
+                    name="workerheartbeat",
+                    options={
+                        "verbose_name": "worker's heartbeat",
+                        "verbose_name_plural": "worker's heartbeats",
+                    },
+                ),
                 migrations.AlterField(
                     model_name="webhookdelivery",
                     name="attempts",

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 BEATS_EVERY = timedelta(seconds=10)
 
@@ -30,6 +31,10 @@ class WorkerHeartbeat(models.Model):
     at = models.DateTimeField()
 
     objects = WorkerHeartbeatQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("worker's heartbeat")
+        verbose_name_plural = _("worker's heartbeats")
 
     def __str__(self) -> str:
         return f"Heartbeat of {self.at}"

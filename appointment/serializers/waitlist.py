@@ -1,5 +1,6 @@
 """Serializers of waitlist entries and their offers."""
 
+from copy import deepcopy
 from typing import Any
 
 from django.utils.translation import gettext
@@ -63,7 +64,7 @@ class WeekdaysField(serializers.Field[int, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> int:
         """Return the bits: bit n is weekday n."""
-        days = serializers.ListField(child=self.child, max_length=7).run_validation(data)
+        days = serializers.ListField(child=deepcopy(self.child), max_length=7).run_validation(data)
         return sum(1 << day for day in set(days))
 
     def to_representation(self, value: int) -> list[int] | None:
