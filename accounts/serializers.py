@@ -267,7 +267,7 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("Of an app", {"token": "dQw4w9WgXcQ:APA91b"}, request_only=True)]
+    examples=[OpenApiExample("Of an app", {"token": "dQw4w9WgXcQ:APA91b"}, request_only=True)]  # nosec B105  # an example
 )
 class PushTokenSerializer(Serializer):
     """What the provider of push messages calls the app on the device."""

@@ -44,6 +44,8 @@ BEYOND_A_SCHEMA = {
     "old_password": {"invalid"},  # whether it is right
     "password": {"invalid"},
     "token": {"invalid"},
+    # of a webhook: https, a public address
+    "url": {"url_invalid", "url_not_https", "url_not_public", "url_port", "url_unresolvable"},
 }
 # The same for every field.
 CODES_BEYOND_A_SCHEMA = {

@@ -27,7 +27,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
     def push_tokens(self, user: Any, at: datetime | None = None) -> tuple[str, ...]:
         """Return the push tokens of the user's devices that are signed in, the last used first."""
-        with_token = self.signed_in(user, at).filter(push_token__gt="")
+        with_token = self.signed_in(user, at).filter(push_token__gt="")  # nosec B106  # none
         return tuple(with_token.values_list("push_token", flat=True))
 
     def record_use(self, token: AuthToken, at: datetime) -> None:
@@ -75,7 +75,7 @@ class Device(models.Model):
         indexes = (
             models.Index(
                 fields=["push_token"],
-                condition=models.Q(push_token__gt=""),
+                condition=models.Q(push_token__gt=""),  # nosec B106  # none
                 name="accounts_device_push_token",
             ),
         )
@@ -97,7 +97,7 @@ class Device(models.Model):
         """
         devices = type(self)._default_manager
         if token:
-            devices.filter(push_token=token).exclude(pk=self.pk).update(push_token="")
+            devices.filter(push_token=token).exclude(pk=self.pk).update(push_token="")  # nosec B106  # none
         devices.filter(pk=self.pk).update(push_token=token)
         self.push_token = token
 

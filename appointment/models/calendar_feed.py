@@ -108,7 +108,7 @@ class CalendarFeed(models.Model):
         pgettext_lazy("calendar feed", "created"), default=timezone.now
     )
 
-    secret = ""  # the last part of the address; only of the object that `make` returns
+    secret = ""  # nosec B105  # the last part of the address; only of the object that `make` returns
     language: str | None  # preferred by the owner; annotated by `with_secret`
     objects = CalendarFeedQuerySet.as_manager()
 

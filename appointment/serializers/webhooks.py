@@ -57,6 +57,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
         source="event_types",
         child=serializers.ChoiceField([each for each in EventType if each != EventType.TEST]),
         allow_empty=False,
+        min_length=1,
         max_length=50,
     )
     is_active = serializers.BooleanField(
