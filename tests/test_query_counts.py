@@ -263,8 +263,8 @@ def test_booking_takes_at_most_nine_statements_and_five_more_for_a_new_profile(
     assert len(statements) <= (9 if known else 14), "\n".join(statements)
 
 
-# The statements of a call on PostgreSQL and on SQLite, where the rows of each model are one more. Without those of
-# the limits of calls: one of all calls, and one of bookings and moves.
+# The statements of a call on PostgreSQL and on SQLite, where the rows of each model are one more.
+# Without those of the limits of calls: one of all calls, and one of bookings and moves.
 STATEMENTS = {
     "book": (5, 9),
     "book with a key": (7, 11),
