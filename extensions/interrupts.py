@@ -1,4 +1,4 @@
-"""Lets a process that is told to end finish what it has at hand."""
+"""Lets a process that gets a signal to end finish what it has at hand."""
 
 import signal
 from collections.abc import Iterator

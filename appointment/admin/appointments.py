@@ -25,6 +25,7 @@ from accounts.requests import signed_in_user
 from appointment.admin.filters import AppointmentPeriodFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.admin.people import PatientChoiceMixin
+from appointment.messages.state import messages_by_visit, state_text
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.event import LIVE
 from doctor.models import Location, Slot
@@ -105,6 +106,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "slot",
         "override_reason",
         "events",
+        "sent_messages",
     )
     autocomplete_fields = ("patient", "slot")
     site_choices = {"slot": Slot.objects.at_sites_of}
@@ -338,3 +340,10 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
             for event in rows.order_by("at", "pk")
         )
         return format_html_join("", "{}: {}{}<br>", lines)
+
+    @admin.display(description=_("messages"))
+    def sent_messages(self, appointment: Appointment) -> SafeString:
+        """Return what became of the messages about the visit, a line each, read in one query."""
+        rows = messages_by_visit([appointment.pk])[appointment.pk]
+        lines = ((state_text(row, appointment.location),) for row in rows)
+        return format_html_join("", "{}<br>", lines)

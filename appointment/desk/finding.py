@@ -10,11 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import OutgoingMessage
 from appointment.desk.access import ADD_VISITS, VIEW_PATIENTS
 from appointment.desk.day_query import Card, card_of
 from appointment.desk.pages import DeskPage
 from appointment.desk.panels import Panel
 from appointment.desk.people import FoundPeople, find_people, is_long_enough, person_facts
+from appointment.messages.state import messages_by_visit, state_text
 from appointment.models import Appointment
 from appointment.models.site_patients import patients_for_staff
 from extensions.formats import instant_text
@@ -100,14 +102,18 @@ class PersonPanel(Panel):
         near = rows.filter(date__gte=self.at.date() - A_DAY, starts_at__gt=self.at - 3 * A_DAY)
         near = list(near.order_by("starts_at", "pk"))
         ahead = [visit for visit in near if visit.date >= visit.location.today(self.at)]
-        before = self._before(rows, [visit.pk for visit in ahead])
-        return {"ahead": self._cards(ahead), "past": self._cards(before)}
+        before = list(self._before(rows, [visit.pk for visit in ahead]))
+        messages = messages_by_visit(visit.pk for visit in (*ahead, *before))
+        return {"ahead": self._cards(ahead, messages), "past": self._cards(before, messages)}
 
     def _before(self, rows: QuerySet[Appointment], ahead: list[int]) -> Any:
         over = rows.filter(starts_at__lte=self.at).exclude(pk__in=ahead)
         return over.order_by("-starts_at", "-pk")[:MOST_PAST]
 
-    def _cards(self, visits: Iterable[Appointment]) -> list[tuple[Card, Appointment]]:
+    def _cards(
+        self, visits: Iterable[Appointment], messages: dict[int, list[OutgoingMessage]]
+    ) -> list[tuple[Card, Appointment, list[str]]]:
+        """Return the cards, each with its visit and what became of the messages about it."""
         may_change = self.user.is_staff_with(self.permission_to_change)
         return [
             (
@@ -115,6 +121,7 @@ class PersonPanel(Panel):
                     visit, self.at, may_change, instant_text(visit.starts_at, visit.location.zone)
                 ),
                 visit,
+                [state_text(each, visit.location) for each in messages.get(visit.pk, ())],
             )
             for visit in visits
         ]

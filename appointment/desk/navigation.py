@@ -11,6 +11,7 @@ from appointment.imports import kinds_for
 
 VIEW_HOURS = "doctor.view_weeklyhours"
 VIEW_LINE = "appointment.view_waitlistentry"
+VIEW_MESSAGES = "accounts.view_outgoingmessage"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ ENTRIES = (
     ),
     Entry("desk:away", pgettext_lazy("page of the desk", "Away"), _staff_with(CHANGE_VISITS)),
     Entry("desk:line", pgettext_lazy("page of the desk", "Waitlist"), _staff_with(VIEW_LINE)),
+    Entry(
+        "desk:calls",
+        pgettext_lazy("page of the desk", "To call"),
+        _staff_with(VIEW_MESSAGES),
+    ),
     Entry("desk:hours", pgettext_lazy("page of the desk", "Hours"), _staff_with(VIEW_HOURS)),
     Entry("desk:figures", pgettext_lazy("page of the desk", "Figures"), may_see_desk),
     Entry(

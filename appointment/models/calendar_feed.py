@@ -83,7 +83,7 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
 
 
 class CalendarFeed(models.Model):
-    """One address under which calendar programs read visits: whoever has it needs no login.
+    """One address under which calendar programs read visits; it needs no login.
 
     The key of the account has no constraint in the database, since the previous release deletes
     accounts without knowing this table.

@@ -122,8 +122,7 @@ class CalendarFeedViewSet(
     def create(self, request: SignedInRequest) -> Response:
         """Make a feed: an address under which a calendar program reads the caller's visits.
 
-        Whoever has the address reads them without a login, until the feed is revoked, the password
-        is changed or the account signs out everywhere. The answer alone has the address: it cannot
+        Its address needs no login. It is valid until the feed is revoked, the password is changed or the account signs out everywhere. The answer alone has the address: it cannot
         be shown again. The feed of a `patient` has the visits of the caller and dependents, of a
         `doctor` those with the caller, without names of patients. `too_many_feeds`: an account has
         ten at most.
@@ -140,7 +139,7 @@ class CalendarFeedViewSet(
 
 
 class FeedFileView(APIView):
-    """The file of a feed, for calendar programs: whoever has the address may read it."""
+    """The file of a feed, for calendar programs: its secret address is the permission."""
 
     is_public = True
     authentication_classes = (IgnoreCredentials,)

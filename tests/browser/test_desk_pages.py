@@ -84,6 +84,7 @@ def all_pages_of_staff(clinic: Clinic) -> list[str]:
         "away/",
         f"away/?leave={clinic.leave.pk}",
         "line/",
+        "calls/",
         f"hours/{known.doctor_id}/",
         "hours/holidays/",
         "figures/?from=2026-11-01&to=2026-12-31",

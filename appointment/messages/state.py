@@ -1,0 +1,57 @@
+"""What became of the messages about visits, in words for staff."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import OutgoingMessage
+from doctor.models import Location
+from extensions.formats import instant_text
+
+NAMES = {
+    "booked": pgettext_lazy("a message", "Booking"),
+    "moved": pgettext_lazy("a message", "Move"),
+    "canceled": pgettext_lazy("a message", "Cancelation"),
+    "reminder": pgettext_lazy("a message", "Reminder"),
+}
+# The reasons of `appointment.messages.reach`, which the rows keep in English.
+REASONS = {
+    "no account": _("no account"),
+    "account ended": _("the account was ended"),
+    "no verified address": _("no verified e-mail address"),
+    "no phone number": _("no phone number"),
+    "no device": _("no device for push messages"),
+}
+
+
+def failure_text(message: OutgoingMessage) -> str:
+    """Return why the message was given up: it reaches the person by no channel, or was refused."""
+    reasons = [REASONS.get(each, _("it was refused")) for each in message.failure.split(", ")]
+    return ", ".join(dict.fromkeys(map(str, reasons)))
+
+
+def state_text(message: OutgoingMessage, location: Location) -> str:
+    """Return the message's kind and state; times are on the clock of the location."""
+    known = {"message": NAMES[message.kind]}
+    if message.sent_at:
+        known["time"] = instant_text(message.sent_at, location.zone)
+        return gettext("%(message)s: sent %(time)s") % known
+    if message.settled_at:
+        known["time"] = instant_text(message.settled_at, location.zone)
+        return gettext("%(message)s: told by telephone %(time)s") % known
+    if message.given_up_at:
+        known["reason"] = failure_text(message)
+        return gettext("%(message)s: not sent, %(reason)s") % known
+    known["time"] = instant_text(message.due_at, location.zone)
+    return gettext("%(message)s: to be sent %(time)s") % known
+
+
+def messages_by_visit(visits: Iterable[int]) -> dict[int, list[OutgoingMessage]]:
+    """Return the messages about the visits with these keys, oldest first, in one statement."""
+    found: dict[int, list[OutgoingMessage]] = defaultdict(list)
+    rows = OutgoingMessage.objects.filter(object_id__in=[*visits], kind__in=NAMES)
+    for message in rows.order_by("pk"):
+        found[message.object_id or 0].append(message)
+    return found

@@ -1,0 +1,89 @@
+"""The desk calls the people whom no message has reached, and sees what was sent about a visit."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import OutgoingMessage, User
+from appointment.models import Appointment
+from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
+from patient.models import Patient
+from tests.admin_client import AdminClient, page
+
+pytestmark = pytest.mark.django_db
+CALLS = "/admin/desk/calls/"
+
+
+@pytest.fixture
+def desk(staff: User) -> Client:
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+@pytest.fixture
+def canceled(patient: Patient, staff: User) -> Any:
+    """Return the dead message about a visit that the desk has canceled."""
+    patient.revise(phone_number="+34612345678")
+    patient.user.revise(email_verified_at=None)
+    slot = ScheduleFactory(date=day_ahead(3)).slots.first()
+    visit = Appointment(patient=patient, slot=slot).book()
+    visit.cancel(by=staff)
+    rows = OutgoingMessage.objects.filter(kind="canceled")
+    rows.update(given_up_at=timezone.now(), failure="no verified address")
+    return rows.get()
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def test_the_page_names_person_visit_and_reason_until_the_person_is_told(
+    desk: Client, canceled: Any, patient: Patient
+) -> None:
+    visit = Appointment.objects.get(pk=canceled.object_id)
+    shown = text(desk.get(CALLS))
+    reason = "no verified e-mail address"
+    for words in (patient.name, 'href="tel:+34612345678"', str(visit.doctor), reason):
+        assert words in shown
+    answer = desk.post(f"{CALLS}{canceled.pk}/settle/", follow=True)
+    assert f"{patient.name} was told by telephone." in text(answer)
+    assert "No person has to be called." in text(desk.get(CALLS))
+    canceled.refresh_from_db()
+    assert canceled.settled_at is not None
+
+
+def test_a_message_is_sent_again_once_there_is_an_address(
+    desk: Client, canceled: Any, patient: Patient
+) -> None:
+    again = f"{CALLS}{canceled.pk}/again/"
+    desk.post(again)
+    assert OutgoingMessage.objects.filter(kind="canceled").count() == 1, "still no address"
+    patient.user.revise(email_verified_at=timezone.now())
+    assert "is sent again" in text(desk.post(again, follow=True))
+    assert OutgoingMessage.objects.filter(kind="canceled", given_up_at=None).count() == 1
+    assert "No person has to be called." in text(desk.get(CALLS))
+
+
+def test_staff_of_another_site_neither_see_nor_settle_it(
+    desk: Client, staff: User, canceled: Any
+) -> None:
+    SiteStaffFactory(user=staff, location=LocationFactory())
+    assert "No person has to be called." in text(desk.get(CALLS))
+    assert desk.post(f"{CALLS}{canceled.pk}/settle/").status_code == 404
+    canceled.refresh_from_db()
+    assert canceled.settled_at is None
+
+
+def test_the_visit_shows_what_became_of_its_messages(
+    desk: Client, superuser: User, canceled: Any, patient: Patient
+) -> None:
+    failed = "Cancelation: not sent, no verified e-mail address"
+    assert failed in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+    visit = Appointment.objects.get(pk=canceled.object_id)
+    assert failed in text(AdminClient(superuser).get(page(visit, "change")))
+    OutgoingMessage.objects.filter(pk=canceled.pk).update(given_up_at=None, sent_at=timezone.now())
+    assert "Cancelation: sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
