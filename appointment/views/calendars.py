@@ -122,10 +122,11 @@ class CalendarFeedViewSet(
     def create(self, request: SignedInRequest) -> Response:
         """Make a feed: an address under which a calendar program reads the caller's visits.
 
-        Its address needs no login. It is valid until the feed is revoked, the password is changed or the account signs out everywhere. The answer alone has the address: it cannot
-        be shown again. The feed of a `patient` has the visits of the caller and dependents, of a
-        `doctor` those with the caller, without names of patients. `too_many_feeds`: an account has
-        ten at most.
+        Its address needs no login. It is valid until the feed is revoked, the password is changed
+        or the account signs out everywhere. The answer alone has the address: it cannot be shown
+        again. The feed of a `patient` has the visits of the caller and dependents, of a `doctor`
+        those with the caller, without names of patients. `too_many_feeds`: an account has ten at
+        most.
         """
         body = NewFeedSerializer(data=request.data)
         body.is_valid(raise_exception=True)
