@@ -34,7 +34,7 @@ def failure_text(message: OutgoingMessage) -> str:
 
 def state_text(message: OutgoingMessage, location: Location) -> str:
     """Return the message's kind and state; times are on the clock of the location."""
-    known = {"message": NAMES[message.kind]}
+    known: dict[str, object] = {"message": NAMES[message.kind]}
     if message.sent_at:
         known["time"] = instant_text(message.sent_at, location.zone)
         return gettext("%(message)s: sent %(time)s") % known
