@@ -30,7 +30,7 @@ class MailKind(models.TextChoices):
     ADDRESS_CHANGED = "address_changed"
 
 
-# Anybody can ask for these, and so use up the ten an hour of an address; the others are notices.
+# Anyone can ask for these, for any address; the other kinds are notices to the owner.
 ASKED_FOR = (MailKind.VERIFICATION, MailKind.PASSWORD_RESET)
 
 
@@ -56,7 +56,7 @@ class Message:
 
 
 class PutOff(Exception):
-    """The message is not to be sent before `until`; this was no try."""
+    """The message is not to be sent before the instant `until`; the claim counts as no try."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__()
@@ -70,10 +70,10 @@ class Unreachable(Exception):
 class MessageKind:
     """One kind of message: its name in the queue, and what it says.
 
-    `about`: what `object_id` is the key of; empty where it is about an account. `is_urgent`: goes
-    before the other kinds, since a person waits for it. `is_limited`: counts toward the tries at
-    one address within an hour. `is_chosen`: its person chooses the channels (NotificationChoice).
-    `is_needed`: its person cannot turn off all of them.
+    `about`: what `object_id` is the key of; empty for a mail of an account. `is_urgent`: goes
+    before the other kinds, since a person waits for it. `is_limited`: one address gets a limited
+    number of tries an hour. `is_chosen`: the person chooses the channels (NotificationChoice).
+    `is_needed`: the person cannot turn off all of them.
     """
 
     name: str
@@ -84,29 +84,29 @@ class MessageKind:
     is_needed = False
 
     def channels(self, row: Any, at: datetime) -> tuple[str, ...]:
-        """Return the channels by which to send this row, of which no channel is known yet.
+        """Return the channels by which to send this row, which has none yet.
 
-        None of them if the person does not want this kind. Raises Unreachable if the person has
-        chosen some but is reached by none of them.
+        Empty if there is no reason for it any more, or the person has turned this kind off. Raises
+        Unreachable if the person has chosen channels but none of them works, and PutOff.
         """
         return (EMAIL,)
 
     def compose(self, row: Any, at: datetime) -> Message | None:
         """Return what to send by the row's channel; None if there is no reason any more.
 
-        A row without a channel is written as a mail. Raises PutOff, and Unreachable.
+        Writes a mail for a row without a channel. Raises PutOff, and Unreachable.
         """
         raise NotImplementedError
 
 
 @cache
 def kinds() -> dict[str, MessageKind]:
-    """Map the name of each kind that this version knows to it."""
+    """Return the kinds of the setting MESSAGE_KINDS by their names."""
     found: list[Iterable[MessageKind]] = [import_string(path) for path in settings.MESSAGE_KINDS]
     return {kind.name: kind for each in found for kind in each}
 
 
 @cache
 def chosen_kinds() -> dict[str, MessageKind]:
-    """Map the names of the kinds whose channels people choose to them."""
+    """Return the kinds whose channels people choose, by their names."""
     return {name: kind for name, kind in kinds().items() if kind.is_chosen}

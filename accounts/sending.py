@@ -23,12 +23,11 @@ from extensions.interrupts import deferred
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 100
-# Of a whole dialogue with a server; with the connecting before it, less than the lease.
-MESSAGE_SECONDS = 120.0
-MAX_TRIES = 20  # the doubled waits allow 11 in a day, and whoever asks again allows one more
+MESSAGE_SECONDS = 120.0  # that one `send` may take; less than the lease of a message
+MAX_TRIES = 20  # a day has 11 doubled waits, and each new request for the mail adds a try
 MAX_FAULTS = 5  # tries of a message that cannot be made
 MAX_PER_HOUR = 10  # tries at one address: enough to reach its owner, too few to flood the mailbox
-PUT_OFF = timedelta(minutes=10)  # a mail of which the hour has had its ten tries
+PUT_OFF = timedelta(minutes=10)  # of a mail to an address that had MAX_PER_HOUR tries
 AWAY_PAUSE = timedelta(seconds=5)  # until a server that was away is asked again
 SLOW_PAUSE = timedelta(minutes=1)  # until a domain that fails slowly is asked again
 KEPT_ABOUT_VISITS = timedelta(days=90)  # messages, after they were sent or given up
@@ -36,10 +35,10 @@ KEPT_OF_ACCOUNTS = timedelta(days=7)
 
 
 class Round:
-    """One round: at most BATCH_SIZE messages, until each server that they need is away.
+    """One round: it sends at most BATCH_SIZE messages, and none by a channel that is away.
 
-    A channel is away without a connection, or if its server ends the session over two messages in
-    a row; over one, that message alone is put off.
+    A channel is away if it gets no connection, or if its server ends the session at two messages
+    in a row: after the first of them that message alone is tried later.
     """
 
     def __init__(self, at: datetime) -> None:
@@ -52,7 +51,7 @@ class Round:
 
     @property
     def now(self) -> datetime:
-        """The present, by the clock of the caller: a mail queued during the round is seen."""
+        """The present by the caller's clock, so that the round finds what is queued during it."""
         return timezone.now() - self._difference
 
     def run(self) -> int:
@@ -69,7 +68,7 @@ class Round:
         return self.sent
 
     def _try(self, row: OutgoingMessage, channels: OpenChannels) -> None:
-        """Send the claimed message, or note why not. Raises the errors of a database away."""
+        """Send the claimed message, or note why not; raises the error of a database outage."""
         if row.address:
             self._turns.note(row.address)
         try:
@@ -88,10 +87,10 @@ class Round:
             row.note_failure(type(error).__name__, row.next_try(self.at), is_final)
 
     def _deliver(self, row: OutgoingMessage, channels: OpenChannels) -> None:
-        """Send the message; delete it instead if there is no reason for it any more.
+        """Send the message, or delete it if there is no reason for it any more.
 
-        Raises NotSent, Unreachable, and PutOff for what is to be sent later, which is no try: where
-        its kind says so, its address had ten tries within the hour, or its server is away.
+        Raises NotSent, Unreachable, and PutOff if its kind says so, its address had MAX_PER_HOUR
+        tries, its channel is away, or its domain fails slowly.
         """
         kind, at = kinds()[row.kind], self.at
         if row.channel == AS_CHOSEN and not self._choose(row):
@@ -111,7 +110,10 @@ class Round:
         self._send(row, replace(message, key=row.key), channels)
 
     def _choose(self, row: OutgoingMessage) -> bool:
-        """Choose the channels of a row; return whether there is still something to send by it."""
+        """Give the row its channel, and queue rows for others; return whether to send the row.
+
+        Raises Unreachable if every channel that the person has chosen is off.
+        """
         wanted = kinds()[row.kind].channels(row, self.at)
         names = [name for name in wanted if is_on(name)]
         if wanted and not names:
@@ -120,7 +122,7 @@ class Round:
 
     def _send(self, row: OutgoingMessage, message: Message, channels: OpenChannels) -> None:
         if not row.is_safe(self.now, MESSAGE_SECONDS):
-            return  # the process stood still: another one may send it when the lease ends
+            return  # the process stood still, and the lease may end during the send
         began = time.monotonic()
         try:
             with within(MESSAGE_SECONDS):
@@ -134,7 +136,7 @@ class Round:
         self._last[row.channel] = None
 
     def _note(self, row: OutgoingMessage, failure: NotSent) -> None:
-        """Note a failure; give up what will never be accepted."""
+        """Note a failure of the message, and whether its channel is away by now."""
         logger.warning("Message %s was not sent: %s", row.pk, failure)
         is_final = failure.trouble is Trouble.REFUSED or row.attempts + 1 >= MAX_TRIES
         earliest = self.now + timedelta(seconds=failure.wait)
@@ -154,7 +156,7 @@ def send_due(at: datetime) -> int:
     return Round(at).run()
 
 
-def patient_sender() -> Callable[[datetime], int]:
+def sender_with_pauses() -> Callable[[datetime], int]:
     """Return `send_due` for a process that calls it every second.
 
     After a round in which a server was away, it does nothing for AWAY_PAUSE.

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import Error, connections
 from django.utils import timezone
 
-from accounts.sending import delete_old_messages, patient_sender, send_due
+from accounts.sending import delete_old_messages, send_due, sender_with_pauses
 from appointment import jobs
 from appointment.messages.daysheets import queue_daysheets
 from appointment.messages.reminders import queue_reminders
@@ -72,7 +72,7 @@ class Scheduler:
         self.interval, self.stdout, self.stop_pipe = interval, stdout, stop_pipe
         self.next_round = self.next_beat = 0.0
         self.quick_jobs = tuple(
-            (name, patient_sender() if job is send_due else job) for name, job in QUICK_JOBS
+            (name, sender_with_pauses() if job is send_due else job) for name, job in QUICK_JOBS
         )
 
     def run(self) -> None:

@@ -1,10 +1,10 @@
 """Outgoing messages: queued in the transaction that they belong to, and sent after the commit.
 
-A row holds no text and no secret: both are made when the message is sent, and the token of a link
-is stored nowhere. The account of an address that asks for a mail is looked up only then, so that
-queueing takes the same time for a known and an unknown address. A notice names the account that it
-is about, since the account may have another address by then. A message about a visit names the
-visit; whom it reaches, and whether it still stands, is decided when it is sent.
+A row holds no text and no secret: the sender makes both when it sends the message, and the token of
+a link is stored nowhere. The sender looks up the account of an address only then, so that queueing
+takes the same time for a known and an unknown address. A notice names the account that it is about,
+since the account may have another address by then. A message about a visit names the visit; the
+sender finds out who gets it, and whether it is still true.
 """
 
 import math
@@ -37,11 +37,11 @@ from accounts.messages import (
 from extensions.db.batches import batches
 from extensions.db.queue import QueuedModel, QueuedQuerySet
 
-SIGHT = 1000  # of the newest or the oldest mails, from which the next one is chosen
-AGAIN_FOR = timedelta(days=1)  # how long a message that staff send again is of use
+MOST_COMPARED = 1000  # newest or oldest mails, of which the one whose domain has its turn is next
+AGAIN_FOR = timedelta(days=1)  # how long the sender tries a message that staff send again
 ROWS_PER_STATEMENT = 1000
-LOST_SECONDS = 5  # that failures of one domain may take in a round
-FACT = ("object_id", "cause", "kind")
+FAILING_SECONDS = 5  # of a round that failures of one domain may take
+FACT = ("object_id", "cause", "kind")  # rows that agree in these tell a person the same
 TOO_LATE = "too late"
 ENDED_AT = Coalesce("sent_at", "given_up_at")
 HAS_ENDED = Q(sent_at__isnull=False) | Q(given_up_at__isnull=False)
@@ -73,14 +73,14 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         return self.filter(Q(address=user.email) | Q(user=user)) if user else self.none()
 
     def about_rows(self, what: str, rows: models.QuerySet[Any]) -> "OutgoingMessageQuerySet":
-        """Return the messages about these rows. `what`: `visit` or `offer`, as a kind's `about`."""
+        """Return the messages about these visits or offers. `what`: the `about` of their kinds."""
         named = [name for name, kind in kinds().items() if kind.about == what]
         return self.filter(kind__in=named, object_id__in=rows.values("pk"))
 
     def unsent(self) -> "OutgoingMessageQuerySet":
-        """Return the messages that were neither sent nor given up; of kinds that are known here.
+        """Return the messages that were neither sent nor given up, of the kinds of this version.
 
-        While an upgrade is rolled out, or after it was taken back, a newer version sends its own.
+        A newer version may have queued others: during an upgrade, or before a rollback.
         """
         return super().unsent().filter(kind__in=kinds())
 
@@ -89,7 +89,7 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
     ) -> "OutgoingMessage | None":
         """Claim the message to try next: fresh ones before retries, urgent ones before others.
 
-        Urgent are mails that a person waits for, so those of a domain take turns with the others.
+        A person waits for an urgent one, so the domains take turns among those (`Turns`).
         `without`: the channels that cannot send now.
         """
         turns = turns or Turns()
@@ -108,11 +108,11 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         return None
 
     def in_turn(self, turns: "Turns", *order: str) -> "OutgoingMessageQuerySet":
-        """Return the rows in the order, those first whose domain was tried least in the round.
+        """Return the rows in the order `order`, but those of the domain tried least come first.
 
-        The rows are filtered twice: the claim locks one as it is by then.
+        The conditions stand in the outer query too: `claim_first` checks them on the row it locks.
         """
-        within = self.order_by(*order)[:SIGHT].values("pk")
+        within = self.order_by(*order)[:MOST_COMPARED].values("pk")
         return self.filter(pk__in=within).order_by(*turns.order(), *order)
 
     def delete_unaddressed(self, at: datetime) -> None:
@@ -124,18 +124,18 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
     # --- For staff ---
 
     def at_sites_of(self, user: Any) -> "OutgoingMessageQuerySet":
-        """Return the messages about visits at the sites of this member of staff; all, if of all."""
+        """Return the messages at the sites of this member of staff: all for staff of all sites."""
         return self if user.sites is None else self.filter(location__in=user.sites)
 
     def dead(self) -> "OutgoingMessageQuerySet":
-        """Return the messages that were given up, and of which no member of staff took care."""
+        """Return the messages that were given up, and that staff have not told by telephone."""
         return self.filter(given_up_at__isnull=False, settled_at=None)
 
     def not_reached(self) -> "OutgoingMessageQuerySet":
-        """Return the dead messages about visits of which nothing else told the person: one a fact.
+        """Return the dead messages about visits whose person no other row tells the same.
 
-        That is another channel, a copy that staff sent, or the telephone; one that waits may still
-        reach them.
+        One that tells it went by another channel, is a copy that staff sent, is noted as told by
+        telephone, or still waits. Of several dead rows of one fact, the last one is returned.
         """
         told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
         others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
@@ -145,8 +145,8 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
     def retry(self, by: Any) -> int:
         """Try these dead messages again from the beginning; return how many.
 
-        One that is no longer true is deleted when it is due. A mail that an account or address
-        asked for is queued as if it was asked for again.
+        The sender deletes one that is no longer true. A mail of an account is queued as if it was
+        asked for again, and the dead row is settled.
         """
         at, number = timezone.now(), 0
         for mail in self.dead().filter(object_id=None):
@@ -172,7 +172,7 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         return self.alias(ended_at=ENDED_AT).filter(HAS_ENDED, ended_at__lt=before)
 
     def mark_too_late(self, at: datetime) -> None:
-        """Give up the messages that are of no use any more; a failure that they have is kept."""
+        """Give up the messages that are of no use any more; they keep the failure they have."""
         late = self.too_late(at).filter(urgency__in=(0, 1), due_at__lte=at)  # by the indexes
         for rows in (late.filter(attempts=0), late.filter(attempts__gt=0)):
             for keys in _batches_of_keys(rows):
@@ -190,19 +190,19 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
 class Turns:
     """The order of a round: the domains in turn, and the newest and the oldest mail in turn.
 
-    So mails that are refused slowly delay neither the mail that was asked for before them nor the
-    one after them, nor any of another domain. A domain is its last two labels, since the owner
-    of one has any number below it. A message about a visit names no domain until it is made; one
-    to a domain whose failures took too long in this round waits for a later one.
+    So mails that a server refuses slowly delay neither older nor newer mails, nor those of other
+    domains. A domain is its last two labels, since its owner can add any number below it. A message
+    about a visit has no domain until it is composed; if failures of that domain have taken
+    FAILING_SECONDS of the round, it waits for a later round.
     """
 
     def __init__(self) -> None:
         self._tried: Counter[str] = Counter()
-        self._lost: Counter[str] = Counter()
+        self._failing_ms: Counter[str] = Counter()
 
     @property
     def is_newest(self) -> bool:
-        """Whether the newest is next, and not the oldest."""
+        """Whether the newest mail is next; else the oldest is."""
         return self._tried.total() % 2 == 0
 
     def note(self, address: str) -> None:
@@ -210,15 +210,15 @@ class Turns:
         self._tried[_domain(address)] += 1
 
     def note_failure(self, address: str, seconds: float) -> None:
-        """Note that a mail to this address was not sent, which took so many seconds."""
-        self._lost[_domain(address)] += math.ceil(seconds * 1000)
+        """Note that a mail to this address failed after so many seconds."""
+        self._failing_ms[_domain(address)] += math.ceil(seconds * 1000)
 
     def is_slow(self, address: str) -> bool:
-        """Whether failures of this domain have taken LOST_SECONDS of the round."""
-        return self._lost[_domain(address)] >= LOST_SECONDS * 1000
+        """Whether failures of this domain have taken FAILING_SECONDS of the round."""
+        return self._failing_ms[_domain(address)] >= FAILING_SECONDS * 1000
 
     def order(self) -> list[Case]:
-        """Return what to order by: how many mails to the domain of the address were tried."""
+        """Return what to order by: how many mails to the row's domain were tried; [] at first."""
         cases: dict[int, Q] = {}
         for domain, number in self._tried.most_common():
             theirs = Q(address__endswith=f"@{domain}") | Q(address__endswith=f".{domain}")
@@ -350,9 +350,9 @@ class OutgoingMessage(QueuedModel):
 
     @property
     def key(self) -> str:
-        """The name of this message for a server that takes it: the same at each try.
+        """The id of this message for the server that accepts it: the same at each try.
 
-        Who asks for a mail again gets another one, with another link.
+        A mail that a person asks for again has another key, as it has another link.
         """
         of = f"{self.pk} {self.created_at.timestamp()}"
         return salted_hmac("accounts.OutgoingMessage.key", of, algorithm="sha256").hexdigest()[:32]
@@ -360,10 +360,10 @@ class OutgoingMessage(QueuedModel):
     # --- Sending: the row is claimed ---
 
     def choose_channels(self, names: Iterable[str], at: datetime) -> bool:
-        """Take the first of these channels, and queue a message for each other one.
+        """Give the message the first of these channels, and queue a row for each other one.
 
-        A channel by which this fact was told already is left out. Deletes the message and returns
-        False if no channel is left.
+        Leaves out channels that have a row of this fact already. If no channel is left, deletes the
+        message. Returns False for a deleted message, or one that another process has claimed since.
         """
         with transaction.atomic():
             told = self._channels_of_fact()
@@ -393,12 +393,12 @@ class OutgoingMessage(QueuedModel):
         )
 
     def put_off(self, until: datetime) -> None:
-        """Put the message off; this was no try."""
+        """Put the message off until an instant; the claim does not count as a try."""
         before = {"attempts": self.attempts, "tried_at": self.tried_at}
         self.claimed().update(due_at=until, **before)
 
     def note_sent(self, receipt: str) -> None:
-        """Note that a server has taken the message, and what it calls it."""
+        """Note that a server has accepted the message; `receipt`: the server's id of it."""
         sent = {"sent_at": timezone.now(), "waits": None, "failure": "", "receipt": receipt[:200]}
         self.claimed().update(**sent)
 
@@ -410,10 +410,10 @@ class OutgoingMessage(QueuedModel):
         self.claimed().update(due_at=next_try, **changes)
 
     def tries_within_hour(self, at: datetime) -> int:
-        """Return how often the address was tried within the hour before `at`, this try left out.
+        """Return how often the address was tried within the hour before `at`, without this try.
 
-        All tries of a mail count if its last one does. The mails that anybody can ask for count
-        together, the notices of each kind by themselves.
+        If the last try of a mail was within the hour, all its tries count. The kinds of ASKED_FOR
+        count together, each kind of notice by itself.
         """
         hour_ago = at - timedelta(hours=1)
         kinds = ASKED_FOR if self.kind in ASKED_FOR else (self.kind,)
@@ -426,12 +426,11 @@ class OutgoingMessage(QueuedModel):
 
     # --- Verbs of staff ---
 
-    def again(self, by: Any) -> "OutgoingMessage":
-        """Send a message about a visit once more; return the copy that is queued.
+    def send_again(self, by: Any) -> "OutgoingMessage":
+        """Queue a copy of a message about a visit; return the copy.
 
-        Raises NotAboutAVisit, MessageWaits for one that is still to be sent, MessageIsOver for one
-        that is no longer true or reaches its person by no channel, and AlreadySentAgain if it is
-        not the newest copy.
+        Raises NotAboutAVisit, MessageWaits if it is still to be sent, MessageIsOver if it is no
+        longer true or reaches its person by no channel, and AlreadySentAgain if it has a copy.
         """
         at = timezone.now()
         if self.object_id is None:
@@ -450,7 +449,7 @@ class OutgoingMessage(QueuedModel):
         return copy
 
     def _check(self, at: datetime) -> None:
-        """Raise MessageIsOver if the message is no longer true, or reaches its person nowhere."""
+        """Raise MessageIsOver if it is no longer true, or reaches its person by no channel."""
         kind = kinds()[self.kind]
         try:
             stands = bool(self.channel or kind.channels(self, at)) and kind.compose(self, at)
@@ -463,7 +462,7 @@ class OutgoingMessage(QueuedModel):
             raise MessageIsOver
 
     def settle(self, by: Any) -> bool:
-        """Note that staff told the person by telephone; return whether this call noted it."""
+        """Note that staff told the person by telephone; return False if it is not dead."""
         with transaction.atomic():
             return self._settle(timezone.now(), by)
 
@@ -475,16 +474,16 @@ class OutgoingMessage(QueuedModel):
 
 
 def _record(messages: Iterable[OutgoingMessage], by: Any) -> None:
-    """Record in the audit trail that staff did something with these messages."""
+    """Record in the audit trail that this member of staff changed these messages."""
     change, role = AuditEvent.Action.CHANGE, AuditEvent.Role.STAFF
     events = [AuditEvent.objects.unsaved(change, row, actor=by, role=role) for row in messages]
     AuditEvent.objects.bulk_create(event for [event] in events)
 
 
 def _batches_of_keys(rows: OutgoingMessageQuerySet) -> Iterator[list[int]]:
-    """Yield the keys of rows in batches, until none is left: the caller changes those that it gets.
+    """Yield keys of the rows in batches; the caller changes those rows, so that `rows` loses them.
 
-    A second batch with the same keys ends it: rows that another process keeps.
+    Ends when no row is left, or when the same keys come twice: the caller did not change those.
     """
     before: list[int] = []
     while keys := list(rows.values_list("pk", flat=True)[:ROWS_PER_STATEMENT]):

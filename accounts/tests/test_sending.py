@@ -15,7 +15,7 @@ from accounts.channels.mail import EmailChannel
 from accounts.exceptions import AlreadySentAgain, MessageIsOver, MessageWaits, NotAboutAVisit
 from accounts.messages import EMAIL, PUSH, SMS, Message, PutOff, Unreachable, kinds
 from accounts.models import AuditEvent, MailKind, OutgoingMessage, User
-from accounts.sending import MAX_FAULTS, delete_old_messages, patient_sender, send_due
+from accounts.sending import MAX_FAULTS, delete_old_messages, send_due, sender_with_pauses
 from accounts.tests.factories import StaffFactory
 from accounts.tests.mailbox import post
 from accounts.tests.probe import PROBE, ProbeKind, queue
@@ -138,7 +138,7 @@ def test_a_worker_lets_a_server_that_is_away_rest(
 
     for number in range(3):
         queue(number)
-    send, now = patient_sender(), timezone.now()
+    send, now = sender_with_pauses(), timezone.now()
     for second in range(8):
         send(now + second * A_SECOND)
     assert len(asked) == 2
@@ -147,7 +147,7 @@ def test_a_worker_lets_a_server_that_is_away_rest(
 def test_a_domain_that_fails_slowly_waits_for_a_later_round(
     probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accounts.models.message.LOST_SECONDS", 0)
+    monkeypatch.setattr("accounts.models.message.FAILING_SECONDS", 0)
     monkeypatch.setattr(EmailChannel, "send", lambda self, message: refuse())
 
     def refuse() -> str:
@@ -157,7 +157,7 @@ def test_a_domain_that_fails_slowly_waits_for_a_later_round(
         queue(number)
     send_due(timezone.now())
     assert sorted(OutgoingMessage.objects.values_list("attempts", flat=True)) == [0, 0, 0]
-    monkeypatch.setattr("accounts.models.message.LOST_SECONDS", 5)
+    monkeypatch.setattr("accounts.models.message.FAILING_SECONDS", 5)
     send_due(timezone.now() + timedelta(minutes=2))
     assert sorted(OutgoingMessage.objects.values_list("attempts", flat=True)) == [1, 1, 1]
 
@@ -310,12 +310,12 @@ def plan_of(sql: str) -> str:
 def test_staff_send_a_message_again_as_a_copy(probe: ProbeKind, staff: User) -> None:
     first = queue(7)
     with pytest.raises(MessageWaits):
-        first.again(staff)
+        first.send_again(staff)
     assert len(post()) == 1
     first.refresh_from_db()
-    copy = first.again(staff)
+    copy = first.send_again(staff)
     with pytest.raises(AlreadySentAgain):
-        first.again(staff)
+        first.send_again(staff)
     assert (copy.copy, copy.channel, copy.attempts) == (1, EMAIL, 0)
     assert len(post()) == 1
     assert len({sent.extra_headers["Message-ID"] for sent in mail.outbox}) == 2
@@ -327,13 +327,13 @@ def test_what_is_no_longer_true_is_not_sent_again(probe: ProbeKind, staff: User)
     row = queue(7, given_up_at=timezone.now())
     probe.stands = False
     with pytest.raises(MessageIsOver):
-        row.again(staff)
+        row.send_again(staff)
     probe.faults = [Unreachable("no account")]
     with pytest.raises(MessageIsOver, match="no account"):
-        row.again(staff)
+        row.send_again(staff)
     mail_of_account = OutgoingMessage.objects.enqueue(MailKind.PASSWORD_RESET, "ana@example.com")
     with pytest.raises(NotAboutAVisit):
-        mail_of_account.again(staff)
+        mail_of_account.send_again(staff)
 
 
 def test_dead_messages_are_tried_again_from_the_beginning(probe: ProbeKind, staff: User) -> None:

@@ -164,7 +164,7 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
         count, refused = 0, []
         for row in queryset:
             try:
-                row.again(signed_in_user(request))
+                row.send_again(signed_in_user(request))
                 count += 1
             except DomainError as error:
                 refused.append(f"{row}: {error.staff_message}")

@@ -120,5 +120,5 @@ class SendAgain(CallAction):
 
     def act(self, message: OutgoingMessage, person: str) -> Said:
         """Call the verb; returns the sentence."""
-        message.again(self.user)
+        message.send_again(self.user)
         return Said(gettext("The message to %(person)s is sent again.") % {"person": person})
