@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
+from accounts.languages import supported
 from config.page_middleware import is_under_api
 from extensions.rest.conditional import REVALIDATE
 
@@ -84,7 +85,4 @@ def _supported(tag: str, refused: set[str]) -> str:
     if tag == "*":
         offered = [settings.LANGUAGE_CODE, *dict(settings.LANGUAGES)]
         return next((language for language in offered if language not in refused), "")
-    try:
-        return translation.get_supported_language_variant(tag)
-    except LookupError:
-        return ""
+    return supported(tag)

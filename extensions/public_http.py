@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from http.client import HTTPException
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -24,16 +22,18 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    InvalidHeader,
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
 )
-from urllib3.util import parse_url
+from urllib3.util import Retry, parse_url
 
 TOTAL_SECONDS = 10.0  # of a POST: DNS, connection, TLS, and the head of the answer
 STEP_SECONDS = 3.0  # of DNS; of a connection; of the handshake of TLS
 MOST_ADDRESSES = 2  # of a host, that are tried
 MOST_READ = 64 * 1024  # bytes of the body of an answer
+LONGEST_RETRY_AFTER = 24 * 60 * 60  # seconds
 MAX_URL = 500
 USUAL_PORTS = {"http": 80, "https": 443}
 FIRST_FREE_PORT = 1024  # from here on any port is allowed; below only that of https
@@ -200,7 +200,9 @@ def post(
             response = connection.getresponse()
             if time.monotonic() >= deadline:  # the end of a head that was cut off there
                 raise NoAnswer("timeout")
-            answer = Answer(response.status, _retry_after(response.headers.get("Retry-After")))
+            answer = Answer(
+                response.status, seconds_of_retry_after(response.headers.get("Retry-After"))
+            )
             with suppress(Exception):  # the status stands, whatever becomes of the body
                 response.read(MOST_READ, decode_content=False)
             return answer
@@ -288,14 +290,12 @@ def _reason(error: Exception, deadline: float) -> str:
     return "no valid answer"
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After, which has a number or a date; None for neither."""
-    text = (value or "").strip()
-    if text.isdecimal() and text.isascii() and len(text) < 10:
-        return float(text)
+def seconds_of_retry_after(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After asks for, as a number or a date; at most a day.
+
+    None if there is no header or neither is in it (RFC 9110, section 10.2.3).
+    """
     try:
-        until = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
+        return Retry(retry_after_max=LONGEST_RETRY_AFTER).parse_retry_after(value or "")
+    except (InvalidHeader, ValueError, OverflowError):
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -9,21 +9,18 @@ import io
 import json
 import ssl
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
-
-from django.utils import timezone
 
 from accounts.channels.base import Channel, NotSent, Trouble
 from accounts.messages import Message
 from extensions.deadline import DeadlineReader, seconds_left, within
+from extensions.public_http import seconds_of_retry_after
 
 TIMEOUT = 10.0  # seconds without a word of the server
 LONGEST_CALL = 30.0  # seconds for a whole call
 MOST_READ = 64 << 10  # bytes of an answer
-LONGEST_WAIT = timedelta(hours=1)  # that a Retry-After can ask for
+LONGEST_WAIT = 3600.0  # seconds that a Retry-After can ask for
 # Our key or address is wrong, or we send too fast: it concerns every message.
 CODES_OF_SENDER = frozenset({401, 402, 403, 404, 405, 429})
 POSTPONED = frozenset({408, 425})
@@ -95,8 +92,8 @@ class HttpChannel(Channel):
         text, status = answer.read(MOST_READ), answer.status
         if 200 <= status < 300:
             return _id_in(text)
-        wait = _seconds_to_wait(answer.headers.get("Retry-After", ""), timezone.now())
-        raise NotSent(_trouble_of(status), f"HTTP {status}", wait)
+        wait = seconds_of_retry_after(answer.headers.get("Retry-After")) or 0
+        raise NotSent(_trouble_of(status), f"HTTP {status}", min(wait, LONGEST_WAIT))
 
 
 class DeadlineResponse(http.client.HTTPResponse):
@@ -124,16 +121,3 @@ def _id_in(text: bytes) -> str:
     except ValueError:
         return ""
     return str(found.get("id", ""))[:100] if isinstance(found, dict) else ""
-
-
-def _seconds_to_wait(text: str, at: datetime) -> float:
-    """Return the seconds that a Retry-After names, as a number or a date (RFC 9110, 10.2.3)."""
-    try:
-        if text.isdecimal():
-            wait = timedelta(seconds=min(int(text), 86400))
-        else:
-            until = parsedate_to_datetime(text)
-            wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - at
-    except ValueError:
-        return 0
-    return min(max(wait, timedelta(0)), LONGEST_WAIT).total_seconds()

@@ -4,7 +4,7 @@ All texts are in the active language. docs/calendars.md says what is in an entry
 """
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 from icalendar import Event, vCalAddress
 
+from accounts.languages import supported
 from appointment.models import Appointment, Status
 from doctor.models import Location
 from extensions.formats import instant_text
@@ -115,14 +116,8 @@ def span_of(visit: Appointment) -> Span:
 
 
 def language_of(preferred: str | None) -> str:
-    """Return the language of texts for a person: the preferred one, if there are texts in it.
-
-    Otherwise the active one. `preferred`: a BCP 47 tag, as patients have one.
-    """
-    try:
-        return translation.get_supported_language_variant(preferred or "")
-    except LookupError:
-        return translation.get_language() or settings.LANGUAGE_CODE
+    """Return the clinic's language for a patient's preferred BCP 47 tag, else the active one."""
+    return supported(preferred or "") or translation.get_language() or settings.LANGUAGE_CODE
 
 
 def _sentences(visit: Appointment) -> list[str]:
@@ -132,7 +127,7 @@ def _sentences(visit: Appointment) -> list[str]:
         first = [gettext("For %(name)s.") % {"name": visit.patient.first_name}]
     if visit.status == Status.CANCELED:
         return [*first, gettext("This visit has been canceled.")]
-    until = instant_text(_changeable_until(visit), visit.location.zone)
+    until = instant_text(visit.cancel_until, visit.location.zone)
     return [
         *first,
         _way_to_change(visit),
@@ -154,12 +149,6 @@ def _way_to_change(visit: Appointment) -> str:
     else:
         text = gettext("To cancel or move this visit, speak to the reception.")
     return text % known
-
-
-def _changeable_until(visit: Appointment) -> datetime:
-    """Return until when the patient may cancel or move the visit, if it stays scheduled."""
-    deadline = 0 if visit.needs_rebooking else visit.location.cancel_deadline_minutes or 0
-    return visit.starts_at - timedelta(minutes=deadline)
 
 
 def _place(location: Location) -> str:

@@ -6,10 +6,11 @@ is read on a locked telephone.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 
 from accounts.letters import Letter, plain, plain_lines
@@ -45,8 +46,7 @@ class Subject:
     @property
     def place(self) -> str:
         """The name of the location, short enough for a subject."""
-        name = plain(self.location.name)
-        return name if len(name) <= LONGEST_PLACE else f"{name[: LONGEST_PLACE - 1].rstrip()}…"
+        return Truncator(plain(self.location.name)).chars(LONGEST_PLACE)
 
     @property
     def phone(self) -> str:
@@ -245,11 +245,9 @@ def _how_to_change(about: Subject, visit: Appointment, at: datetime) -> tuple[st
         how = gettext("You can move or cancel it by the link above until %(until)s.")
     elif about.phone:
         how = gettext("To move or cancel it, use the app or call %(phone)s, until %(until)s.")
-    minutes = 0 if visit.needs_rebooking else about.location.cancel_deadline_minutes or 0
-    deadline = timedelta(minutes=minutes)
-    until = instant_text(about.starts_at - deadline, about.location.zone)
+    until = instant_text(visit.cancel_until, about.location.zone)
     how %= {"until": until, "phone": about.phone}
-    return (how, late) if deadline else (how,)
+    return (how, late) if visit.cancel_until < visit.starts_at else (how,)
 
 
 def _client_page(path: str) -> str:

@@ -252,6 +252,12 @@ class Appointment(Lifecycle):
         """Whether the patient can move the visit to a free slot now: if it can be canceled."""
         return self.can_cancel()
 
+    @property
+    def cancel_until(self) -> datetime:
+        """The last instant at which the patient may cancel or move the visit, by the deadline."""
+        minutes = 0 if self.needs_rebooking else self.location.cancel_deadline_minutes
+        return self.starts_at - timedelta(minutes=minutes or 0)
+
     def refuse_change(
         self, at: datetime, override_reason: str = "", *, as_patient: bool = False
     ) -> None:
@@ -278,8 +284,7 @@ class Appointment(Lifecycle):
 
     def _is_before_deadline(self, at: datetime) -> bool:
         """Whether the cancel deadline allows a change; a visit on the work list has no deadline."""
-        deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
-        return self.needs_rebooking or self.starts_at - deadline >= at
+        return self.needs_rebooking or self.cancel_until >= at
 
     def _changeable(self, at: datetime, override_reason: str, *, as_patient: bool) -> Q:
         """Return the condition of the UPDATE that cancels or moves this visit: it may be changed.
@@ -451,10 +456,7 @@ class Appointment(Lifecycle):
         return slots
 
     def _waiting_to_replace(self) -> dict[int, int | None]:
-        """Map the key of each waitlist entry that would replace the visit to its offered slot.
-
-        None where nothing is offered.
-        """
+        """Map the key of each entry that would replace the visit to its offered slot, or None."""
         entries = self.replacing_entries.model.objects.filter(replaces=self.pk, status__in=IN_LINE)
         waiting: dict[int, int | None] = {}
         for entry, slot, status in entries.values_list("pk", "offers__slot", "offers__status"):

@@ -164,7 +164,7 @@ def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("120", 120.0), ("soon", None), ("-5", None), ("9" * 10, None)]
+    ("value", "seconds"), [("120", 120.0), ("soon", None), ("-5", None), ("9" * 30, 86400.0)]
 )
 def test_a_redirect_is_an_answer_and_retry_after_is_read(value: str, seconds: float | None) -> None:
     lines = ("Location: http://127.0.0.1:1/", f"Retry-After: {value}")
