@@ -26,6 +26,7 @@ ABOUT = {
     "visit": _("visit %(number)s"),
     "offer": _("offer %(number)s"),
     "doctor": _("doctor %(number)s"),
+    "webhook": _("webhook %(number)s"),
 }
 DEAD, WAITING, SENT = "dead", "waiting", "sent"
 
@@ -54,7 +55,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class ChannelFilter(admin.SimpleListFilter):
-    """Filter by the way on which a message leaves."""
+    """Filter by the channel of a message."""
 
     title = _("channel")
     parameter_name = "channel"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.messages import kinds
 from accounts.models import MailKind, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.messages.not_told import not_told
@@ -55,6 +56,15 @@ def test_the_reception_sees_messages_of_its_sites_without_addresses(
     SiteStaffFactory(user=reception, location=booked.location)
     here = AdminClient(reception).get(page(OutgoingMessage))
     assert {row.object_id for row in here.context["cl"].result_list} == {booked.pk}
+
+
+def test_the_list_names_what_a_message_of_each_kind_is_about(superuser: User) -> None:
+    OutgoingMessage.objects.bulk_create(
+        OutgoingMessage(kind=name, object_id=7 if kind.about else None, cause=number)
+        for number, (name, kind) in enumerate(kinds().items())
+    )
+    listed = AdminClient(superuser).get(page(OutgoingMessage)).content.decode()
+    assert all(f"{what} 7" in listed for what in ("visit", "offer", "doctor", "webhook"))
 
 
 @pytest.mark.parametrize("state", ["dead", "waiting", "sent"])
