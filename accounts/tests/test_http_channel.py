@@ -68,7 +68,7 @@ def test_the_provider_gets_the_message_once_and_its_id_is_the_receipt(provider: 
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"taken", b"\xff"])
-def test_an_answer_without_an_id_is_a_yes_too(provider: Provider, text: bytes) -> None:
+def test_an_answer_without_an_id_is_a_success_too(provider: Provider, text: bytes) -> None:
     provider.answers = [(200, {}, text)]
     assert HttpChannel(provider.url).send(MESSAGE) == ""
 

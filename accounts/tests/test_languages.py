@@ -44,7 +44,7 @@ def test_an_account_is_written_to_in_the_language_that_it_was_made_in(
     assert [message.subject for message in post()] == [subject]
 
 
-def test_the_profile_changes_the_language_of_anybody(client_of: Any) -> None:
+def test_the_profile_changes_the_language_of_every_account(client_of: Any) -> None:
     doctor = DoctorFactory(user=UserFactory()).user
     for user in (UserFactory(), UserFactory(is_staff=True), doctor):
         client = client_of(user)

@@ -126,7 +126,7 @@ def test_a_channel_that_is_away_holds_back_its_own_messages_alone(
     assert OutgoingMessage.objects.filter(channel=SMS, attempts=0).count() == 2
 
 
-def test_a_worker_lets_a_server_that_is_away_rest(
+def test_a_worker_sends_nothing_for_some_seconds_after_a_server_was_away(
     probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -236,7 +236,7 @@ def test_a_worker_that_stood_still_past_its_lease_sends_nothing(
     assert mail.outbox == []
 
 
-def test_what_is_put_off_was_no_try(probe: ProbeKind) -> None:
+def test_a_message_that_is_put_off_counts_no_try(probe: ProbeKind) -> None:
     now = timezone.now()
     probe.faults = [PutOff(now + timedelta(hours=9))]
     queue(7)
@@ -269,7 +269,7 @@ def test_a_claim_does_not_wait_for_another_one(probe: ProbeKind) -> None:
 # --- Order ----------------------------------------------------------------------------------------
 
 
-def test_a_person_who_waits_goes_before_older_messages_about_visits(probe: ProbeKind) -> None:
+def test_an_urgent_message_goes_before_older_ones_about_visits(probe: ProbeKind) -> None:
     StaffFactory(email="ana@example.com")
     for number in range(3):
         queue(number)

@@ -92,7 +92,7 @@ def test_the_address_is_shown_once_and_stored_as_a_digest_alone(api: APIClient) 
     assert read(answer.json()["url"]).status_code == 200
 
 
-def test_a_revoked_feed_is_as_one_that_never_was(api: APIClient, client_of: Any) -> None:
+def test_a_revoked_feed_answers_like_an_unknown_one(api: APIClient, client_of: Any) -> None:
     path, other = made(api), made(client_of(PatientFactory().user))
     pk = CalendarFeed.objects.earliest("pk").pk
     assert not ended(path)
@@ -118,7 +118,7 @@ def test_an_account_has_ten_feeds_at_most(api: APIClient, patient: Patient) -> N
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_two_that_make_the_last_feed_at_once_do_not_both_succeed() -> None:
+def test_of_two_simultaneous_calls_one_makes_the_last_feed() -> None:
     user = PatientFactory().user
     for _ in range(9):
         CalendarFeed.objects.make(user, "patient")

@@ -85,7 +85,7 @@ def inactive(doctor: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [unwanted, without_visits, inactive])
-def test_no_sheet_for_who_does_not_want_it_or_has_no_visit(
+def test_a_doctor_who_wants_no_sheet_or_has_no_visit_gets_none(
     doctor: Any, time_machine: Any, change: Any
 ) -> None:
     time_machine.move_to(there("06:30"), tick=False)
@@ -100,7 +100,7 @@ def test_a_day_that_has_begun_gets_no_sheet(doctor: Any) -> None:
     assert queue_daysheets(there("09:00")) == 0
 
 
-def test_an_early_first_visit_is_told_an_hour_before(doctor: Any) -> None:
+def test_before_an_early_first_visit_the_sheet_comes_an_hour_ahead(doctor: Any) -> None:
     early = ScheduleFactory(
         doctor=doctor,
         location=doctor.appointments.first().location,

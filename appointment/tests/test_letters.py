@@ -170,7 +170,7 @@ def test_a_mail_carries_the_visit_for_a_calendar(visit: Any, staff: Any) -> None
             assert f"METHOD:{method}".encode() in content
 
 
-def test_a_late_reader_is_told_to_call(visit: Any) -> None:
+def test_a_mail_about_a_visit_that_is_too_late_to_cancel_says_to_call(visit: Any) -> None:
     post()
     at = visit.starts_at - timedelta(hours=20)
     [reminder] = post(at)

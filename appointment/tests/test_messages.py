@@ -96,7 +96,7 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-def test_a_history_is_told_without_what_was_taken_back(
+def test_a_history_sends_messages_only_of_what_still_stands(
     noon: Any, patient: Patient, staff: Any, history: str
 ) -> None:
     patient.user.revise(email_verified_at=noon)
@@ -148,14 +148,14 @@ def mark_deceased(visit: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [check_in, complete, erase, mark_deceased])
-def test_nothing_is_told_of_a_visit_whose_patient_is_there_or_gone(
+def test_a_patient_who_is_there_or_gone_gets_no_message(
     visit: Any, change: Callable[[Any], Any]
 ) -> None:
     assert after(change, visit) == []
     assert not OutgoingMessage.objects.filter(given_up_at__isnull=False).exists()
 
 
-def test_a_walk_in_is_told_nothing(noon: Any, patient: Patient, staff: Any) -> None:
+def test_a_walk_in_gets_no_message(noon: Any, patient: Patient, staff: Any) -> None:
     patient.user.revise(email_verified_at=noon)
     session = ScheduleFactory(date=noon.date(), location=LocationFactory(time_zone="UTC"))
     Appointment.objects.all().delete()
@@ -211,7 +211,9 @@ def test_the_account_of_today_is_told_of_a_dependent_or_a_merged_record(
         (None, "no account"),
     ],
 )
-def test_who_cannot_be_reached_is_noted(visit: Any, change: Any, reason: str) -> None:
+def test_a_message_that_reaches_its_person_by_no_channel_notes_why(
+    visit: Any, change: Any, reason: str
+) -> None:
     if change is None:
         visit.patient.revise(user=None)
     else:

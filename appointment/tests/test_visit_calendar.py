@@ -64,7 +64,7 @@ def test_a_file_keeps_the_rules_of_its_method_whatever_the_texts_hold(
         assert event.attendee.params["PARTSTAT"] == ["ACCEPTED"]
 
 
-def test_the_rules_that_the_tests_check_are_noticed_when_broken(visit: Appointment) -> None:
+def test_the_checker_notices_broken_rules(visit: Appointment) -> None:
     good = visit_file(visit, Method.REQUEST, Revision.of(visit), ADDRESS)
     broken = {
         "CRLF": good.replace(b"\r\n", b"\n", 1),

@@ -37,7 +37,7 @@ def about(visit: Appointment, slot: Slot, status: str) -> dict[str, Any]:
     return {"appointment": visit.pk, **where, "patient": visit.patient_id, "status": status}
 
 
-def test_the_life_of_a_visit_is_told_with_its_keys_as_they_were_then(
+def test_each_event_of_a_visit_queues_a_message_with_the_keys_of_that_moment(
     webhook: Webhook, patient: Patient, staff: User
 ) -> None:
     first, second = (ScheduleFactory().slots.earliest("starts_at") for _ in range(2))
@@ -63,7 +63,7 @@ def test_the_life_of_a_visit_is_told_with_its_keys_as_they_were_then(
     assert list(rows) == events
 
 
-def test_an_offer_is_told(webhook: Webhook) -> None:
+def test_an_offer_queues_a_message(webhook: Webhook) -> None:
     visit = AppointmentFactory()
     entry = waiting(visit)
     visit.cancel(at=visit.starts_at - timedelta(days=1))
@@ -74,7 +74,7 @@ def test_an_offer_is_told(webhook: Webhook) -> None:
     assert (OFFERED, {**offered, "patient": entry.patient_id, "status": "open"}) in told()
 
 
-def test_only_active_webhooks_that_want_an_event_are_told_of_it(patient: Patient) -> None:
+def test_only_active_webhooks_that_subscribe_to_an_event_get_it(patient: Patient) -> None:
     wants = make_webhook("https://a.example/", "appointment.booked")
     make_webhook("https://b.example/", "appointment.moved", "appointment.canceled")
     make_webhook("https://c.example/", is_active=False)
@@ -82,7 +82,7 @@ def test_only_active_webhooks_that_want_an_event_are_told_of_it(patient: Patient
     assert list(WebhookDelivery.objects.values_list("webhook", flat=True)) == [wants.pk]
 
 
-def test_a_call_without_an_answer_and_a_changed_reason_are_told_to_none(
+def test_a_call_without_an_answer_and_a_changed_reason_queue_nothing(
     webhook: Webhook, staff: User
 ) -> None:
     visit = AppointmentFactory()
@@ -94,7 +94,7 @@ def test_a_call_without_an_answer_and_a_changed_reason_are_told_to_none(
     assert {*TYPES.values(), OFFERED} == set(EventType.subscribable())
 
 
-def test_a_transaction_that_is_rolled_back_tells_nothing(webhook: Webhook) -> None:
+def test_a_transaction_that_is_rolled_back_queues_nothing(webhook: Webhook) -> None:
     with transaction.atomic():
         AppointmentFactory()
         transaction.set_rollback(True)

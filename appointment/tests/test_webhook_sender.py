@@ -177,7 +177,7 @@ def test_a_message_that_is_given_up_lets_the_next_one_pass(
     assert receiver.received[0].key == second.header_id
 
 
-def test_a_webhook_that_does_not_answer_holds_no_other_one(
+def test_a_webhook_that_does_not_answer_delays_no_other_one(
     receiver: Receiver, queue: Queue, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The slow one answers when the other has all its messages; it is tried once in the round."""
@@ -291,7 +291,7 @@ def test_410_disables_the_webhook_at_once(
     assert send_due_webhooks(at + HOUR) == 2, "what waits is sent once staff activate it again"
 
 
-def test_staff_are_told_by_mail_of_a_webhook_that_was_disabled(
+def test_staff_get_a_mail_about_a_webhook_that_was_disabled(
     receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime, mailoutbox: list[Any]
 ) -> None:
     """Its author and superusers, at verified addresses; not once it is active again."""

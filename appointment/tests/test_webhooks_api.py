@@ -179,7 +179,7 @@ def test_a_host_is_resolved_before_the_transaction(
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_who_register_at_once_the_last_place_has_one(superuser: User) -> None:
+def test_simultaneous_registrations_do_not_exceed_the_limit(superuser: User) -> None:
     for number in range(MOST_WEBHOOKS - 1):
         make_webhook(f"https://hook{number}.example/", created_by=superuser)
 
@@ -194,7 +194,7 @@ def test_of_several_who_register_at_once_the_last_place_has_one(superuser: User)
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_who_register_one_url_at_once_one_succeeds(superuser: User) -> None:
+def test_of_simultaneous_registrations_of_one_url_one_succeeds(superuser: User) -> None:
     url = "https://hook.example/"
     outcomes = run_together(
         4, lambda number: Webhook.objects.register(superuser, url, [EventType.BOOKED])
@@ -203,7 +203,7 @@ def test_of_several_who_register_one_url_at_once_one_succeeds(superuser: User) -
     assert names == ["ValidationError"] * 3 + ["Webhook"]
 
 
-def test_a_deleted_webhook_leaves_messages_that_are_sent_to_none(api: APIClient) -> None:
+def test_messages_of_a_deleted_webhook_are_not_sent(api: APIClient) -> None:
     webhook = make_webhook()
     message = webhook.send_test()
     assert api.delete(f"{PATH}{webhook.pk}/").status_code == 204

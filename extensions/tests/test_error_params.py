@@ -106,6 +106,6 @@ def test_a_code_keeps_its_params_where_only_the_code_is_kept() -> None:
     assert type(found["code"]) is str
 
 
-def test_what_a_client_sent_and_what_json_lacks_are_no_params() -> None:
+def test_params_hold_neither_what_a_client_sent_nor_what_json_lacks() -> None:
     sent = {"value": "secret", "show_value": 6, "pk": "secret", "input": "secret", "length": 9}
     assert public_params("invalid", {**sent, "form": forms.Form(), "limit": 5}) == {"limit": 5}

@@ -206,7 +206,7 @@ def test_an_endless_body_is_read_no_further_than_the_limit() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 X\r\n" + b"A" * 70000])
-def test_what_is_no_answer_is_named_without_a_quote(answer: bytes) -> None:
+def test_an_invalid_answer_is_named_without_quoting_it(answer: bytes) -> None:
     def talk(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(answer)
