@@ -23,7 +23,7 @@ class Throttled(Exception):
 
 
 class NotAboutAVisit(DomainError):
-    """A mail of an account is not sent again by staff: its person asks for another one."""
+    """Staff do not send a mail of an account again: the owner asks for another one."""
 
     code = "not_about_a_visit"
     message = _("Only messages about visits are sent again. The person can ask for this one.")

@@ -1,4 +1,4 @@
-"""Which of the clinic's languages (`settings.LANGUAGES`) a person is written to in."""
+"""The language in which the clinic writes to a person: one of `settings.LANGUAGES`."""
 
 from typing import Any
 

@@ -24,8 +24,8 @@ HEADERS = {"Auto-Submitted": "auto-generated"}
 def plain(text: Any) -> str:
     """Return the text as one line, without control characters and changes of direction.
 
-    What staff and patients type stands in subjects and sentences: a line break would end a header,
-    and a right-to-left override would turn the rest of the sentence.
+    Subjects and sentences contain what staff and patients type: a line break would end a header,
+    and a right-to-left override would reverse the rest of the sentence.
     """
     kept = (
         "" if each in BIDIRECTIONAL else " " if _is_control(each) else each for each in str(text)
@@ -45,7 +45,7 @@ class Letter:
     `facts`: pairs of a label and its lines. `items`: a list under `list_title`. `code`: a token,
     alone on its line. `link`: an address, and `button` what it does. `footer`: why it was sent.
     `short`: all of it in a sentence, for SMS and push.
-    `lists_times`: the lines of facts are all alike, none stands out.
+    `lists_times`: the facts are a list of times, so the template emphasizes none of them.
     """
 
     subject: str

@@ -1,4 +1,4 @@
-"""The signals that tell other apps of accounts that have ended, and of ended logins."""
+"""The signals that an account has ended, and that all its logins have."""
 
 from django.dispatch import Signal
 

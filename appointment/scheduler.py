@@ -64,8 +64,8 @@ class Scheduler:
     """Runs all jobs every `interval` seconds, and the quick ones every QUICK_INTERVAL.
 
     It goes on after errors of a job and of the database. It stops at SIGTERM, at Ctrl-C, and when
-    the other end of the pipe `stop_pipe`, a file descriptor, is closed. A message at hand is sent
-    to its end first; a second signal ends it at once, and another process sends it later.
+    the other end of the pipe `stop_pipe`, a file descriptor, is closed. It finishes the message
+    that it is sending first; at a second signal it does not, and another process sends it later.
     """
 
     def __init__(self, interval: float, stdout: Any, stop_pipe: int | None = None) -> None:

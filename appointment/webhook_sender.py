@@ -1,8 +1,8 @@
 """Sends the messages of webhooks: a job of `appointment.scheduler`, in any number of processes.
 
-A message is claimed, posted, and noted, each by itself. A process that dies in between leaves it
-claimed; another one sends it again after the lease, with the same id. No webhook waits for another:
-a thread posts to each, and after a failure a webhook has no further attempt in the round.
+It claims a message, posts it and notes the outcome, each in a transaction of its own. If a process
+dies in between, another one sends the message again after the lease, with the same id. A thread
+posts to each webhook, so that none waits for another. One that fails is left until the next round.
 """
 
 import logging

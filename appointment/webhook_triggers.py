@@ -1,10 +1,10 @@
-"""The triggers that queue the messages of webhooks, in the transaction of the event they tell of.
+"""The triggers that queue the messages of webhooks, in the transaction of the event.
 
-So no event that is committed goes without its message, whatever wrote it, and none that is rolled
-back has one. A verb takes no statement more. Without webhooks the trigger reads an empty table.
+So every committed event has its messages, and an event that is rolled back has none. The verbs run
+no further statement. Without webhooks the trigger reads an empty table.
 
-SQLite makes a table anew, without its triggers, to change a column of it: a migration that does so
-to a table of TABLES ends with `install`, as `appointment/tests/test_webhook_events.py` checks.
+To change a column, SQLite copies the table and drops the triggers. A migration that changes a
+table of TABLES ends with `install`; `appointment/tests/test_webhook_events.py` checks this.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from django.apps import apps as installed_apps
 from django.db import connection
 
 TABLES = ("appointment_appointmentevent", "appointment_offer")
-TYPES = {  # of the message, by the kind of event; the other kinds are nobody's business elsewhere
+TYPES = {  # of the message, by the kind of event; the other kinds send no message
     "booked": "appointment.booked",
     "rescheduled": "appointment.moved",
     "zone_changed": "appointment.moved",
@@ -85,7 +85,7 @@ def remove(apps: Any, schema_editor: Any) -> None:
 def removed() -> Iterator[None]:
     """Remove the triggers and make them again, in the transaction that the caller has opened.
 
-    For a load of years of visits, of which no receiver is told.
+    For a load of many visits that sends no message.
     """
     editor = connection.schema_editor()
     remove(installed_apps, editor)

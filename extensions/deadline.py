@@ -1,7 +1,7 @@
-"""Bounds how long a whole dialogue with another server may take.
+"""Limits how long a whole dialogue with another server may take.
 
-The timeout of a socket bounds one read: a server that sends a byte every few seconds would hold a
-process for hours.
+The timeout of a socket limits one read: a server that sends a byte every few seconds would keep a
+process busy for hours.
 """
 
 import io
@@ -18,7 +18,7 @@ _ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """End each dialogue of the block after so many seconds in all; blocks may be nested."""
+    """Limit the dialogues of the block to so many seconds in all, or fewer if an outer block ends."""
     token = _ends_at.set(min(_ends_at.get(), time.monotonic() + seconds))
     try:
         yield

@@ -1,7 +1,7 @@
-"""What the sentence of an error names, as data: for clients that word errors themselves.
+"""The values in the sentence of an error, as data for clients that word errors themselves.
 
-A limit has the name that is also the code of the error, in Django's validators as in REST
-framework's fields: `max_length` {"max_length": 500}.
+A limit is named by the code of its error, for Django's validators as for REST framework's fields:
+`max_length` {"max_length": 500}.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from typing import Any
 
 from django.utils.functional import Promise
 
-# How Django's validators name a limit, and what a client sent.
+# Names in the params of Django and REST framework: of a limit, and of what the client sent.
 LIMIT_OF_DJANGO = ("limit_value", "max")
 SENT = {"value", "show_value", "length", "pk", "pk_value", "choice", "input"}
 
 
 class Code(str):
-    """The code of an error together with its params; where only a code is kept, they stay with it.
+    """The code of an error that carries the params of the error.
 
-    Django and REST framework turn errors into one another, and keep the code of each alone.
+    Conversions between errors of Django and of REST framework keep the code and lose the params.
     """
 
     params: dict[str, Any]
@@ -31,9 +31,9 @@ class Code(str):
 
 
 def public_params(code: str | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the params as JSON holds them; those of a Code come along.
+    """Return the params, those of a Code included, as values that JSON can hold.
 
-    Never what the client sent: it may be a password, and logs of clients keep errors.
+    Leaves out what the client sent: it may be a password, and clients write errors to logs.
     """
     found = dict(getattr(code, "params", {}))
     for name, value in (params or {}).items():
@@ -43,7 +43,7 @@ def public_params(code: str | None, params: Mapping[str, Any] | None) -> dict[st
 
 
 def _as_json(value: Any) -> Any:
-    """Return the value as JSON holds it; None for what it does not hold, such as a model."""
+    """Return the value as JSON can hold it; None for any other, such as a model."""
     if callable(value):
         value = value()
     if isinstance(value, bool | int | float | str):

@@ -1,4 +1,4 @@
-"""Lets a process that gets a signal to end finish what it has at hand."""
+"""Lets a process that gets SIGTERM or SIGINT finish a block of code before it ends."""
 
 import signal
 from collections.abc import Iterator

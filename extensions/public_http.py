@@ -1,4 +1,4 @@
-"""POST to a URL that a user has entered: public addresses only, bounded in time and size.
+"""POST to a URL that a user has entered: public addresses only, limited in time and size.
 
 The host is resolved once, all of its addresses are checked, and the connection goes to one of them,
 with the host's name for TLS. A name server that changes its answer after the check (DNS rebinding)
@@ -39,7 +39,7 @@ USUAL_PORTS = {"http": 80, "https": 443}
 FIRST_FREE_PORT = 1024  # from here on any port is allowed; below only that of https
 
 GLOBAL_V6 = ip_network("2000::/3")
-# Global by the registries, yet no place of a receiver: relays that lead to an IPv4 address within,
+# Global by the registries, but never the address of a receiver: relays to an IPv4 address in them,
 # benchmarks and documentation, and the metadata service of a cloud.
 NEVER = tuple(
     map(
@@ -59,7 +59,7 @@ NEVER = tuple(
 
 
 class UrlRefused(Exception):
-    """The URL is none to which anything is sent; `code` and a sentence for people."""
+    """Nothing is sent to this URL; has a `code` and a `message`, a sentence for people."""
 
     def __init__(self, code: str, message: Any) -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class UrlRefused(Exception):
 
 
 class NoAnswer(Exception):
-    """There was no answer; the text is a few words that hold nothing of the URL."""
+    """There was no valid answer; the text says why and quotes neither the URL nor the answer."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Answer:
 
 
 def is_public(address: str) -> bool:
-    """Whether the address is one of the public Internet, as no private network has."""
+    """Whether the address is on the public Internet: neither private nor of a special use."""
     try:
         ip = ip_address(address)
     except ValueError:  # such as one with a zone, fe80::1%eth0
@@ -169,7 +169,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def _in_time(target: Target) -> list[str]:
-    """Return what `resolve` does; nothing after STEP_SECONDS, since no timeout can be given it."""
+    """Return what `resolve` does, or [] after STEP_SECONDS: getaddrinfo takes no timeout."""
     found: list[str] = []
     thread = threading.Thread(
         target=lambda: found.extend(resolve(target.host, target.port)), daemon=True
@@ -246,7 +246,7 @@ def _connection(target: Target, address: str, seconds: float) -> Any:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Return the rules of TLS: the certificates that this machine trusts, and names checked."""
+    """Return a context that trusts the machine's certificate authorities and checks names."""
     return ssl.create_default_context()
 
 

@@ -1,8 +1,8 @@
-"""A mail backend whose dialogues end in time (`extensions.deadline`).
+"""A mail backend whose dialogues have a time limit (`extensions.deadline`).
 
-smtplib bounds each read alone. And ten seconds are short for the reply to the end of a mail: a
-server that takes the mail after that would get it a second time. RFC 5321, 4.5.3.2.6, asks for ten
-minutes there; this waits as long as the dialogue may take.
+smtplib limits each read, but not the whole dialogue. The reply to the end of a mail gets all the
+time that the dialogue has left, where RFC 5321, section 4.5.3.2.6, asks for ten minutes: a server
+that accepts the mail after the client has given up gets it twice.
 """
 
 import io
@@ -44,7 +44,7 @@ class DeadlineMixin:
         super().send(s)  # type: ignore[misc]
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """Send the mail, and wait for the server's yes as long as the dialogue may take."""
+        """Send the mail, and wait for the reply to its end as long as the dialogue may take."""
         client: Any = self
         usual, client.timeout = client.timeout, LONGEST_REPLY
         if self._reader is not None:

@@ -1,4 +1,4 @@
-"""The ways on which messages leave: one class a channel, named by the setting MESSAGE_CHANNELS.
+"""The channels that send messages: one class each, named by the setting MESSAGE_CHANNELS.
 
 A channel has `send(message) -> receipt`, which raises NotSent, and `close()`. See docs/messages.md.
 """

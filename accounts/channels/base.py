@@ -1,4 +1,4 @@
-"""What every channel has: `send`, and the troubles that it can have with a message."""
+"""The interface of a channel: `send`, and the failures that it raises."""
 
 from enum import Enum
 
@@ -26,13 +26,12 @@ class NotSent(Exception):
 
 
 class Channel:
-    """A way on which messages leave, opened for a round of messages and then closed."""
+    """Sends messages in one way, such as by SMS; opened for a round of messages, then closed."""
 
     def send(self, message: Message) -> str:
-        """Send the message; return the receipt, the server's name of it; raises NotSent.
+        """Send the message; return the receipt, the server's id of it; raises NotSent.
 
-        `message.key` is the same at each try of a message: a server that knows it can leave out a
-        second one.
+        `message.key` is the same at each try, by which a server can recognize a second one.
         """
         raise NotImplementedError
 

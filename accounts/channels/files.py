@@ -9,9 +9,9 @@ from accounts.messages import Message
 
 
 class FileChannel(Channel):
-    """Writes a file a message into a folder: `20260318-091500-sms-1f2e3d4c.txt`, by the UTC clock.
+    """Writes a file for each message into a folder: `20260318-091500-sms-1f2e3d4c.txt`, in UTC.
 
-    A second try writes another file with the same end.
+    The last part is the begin of the message's key: a second try writes a file with the same one.
     """
 
     def __init__(self, folder: str) -> None:

@@ -17,11 +17,11 @@ from accounts.messages import Message
 from extensions.deadline import DeadlineReader, seconds_left, within
 from extensions.public_http import seconds_of_retry_after
 
-TIMEOUT = 10.0  # seconds without a word of the server
+TIMEOUT = 10.0  # seconds without a byte from the server
 LONGEST_CALL = 30.0  # seconds for a whole call
 MOST_READ = 64 << 10  # bytes of an answer
 LONGEST_WAIT = 3600.0  # seconds that a Retry-After can ask for
-# Our key or address is wrong, or we send too fast: it concerns every message.
+# Our key or URL is wrong, or we send too fast: it concerns every message.
 CODES_OF_SENDER = frozenset({401, 402, 403, 404, 405, 429})
 POSTPONED = frozenset({408, 425})
 
@@ -29,8 +29,8 @@ POSTPONED = frozenset({408, 425})
 class HttpChannel(Channel):
     """Sends `{"to", "title", "text", "key"}` as JSON to a URL, with a key as bearer token.
 
-    2xx takes the message; the `id` of the answer is the receipt. It follows no redirect. A message
-    to several devices is sent if one of them took it.
+    A 2xx answer means sent; its `id` is the receipt. Redirects are not followed. A message to
+    several devices is sent if the provider accepts it for one of them.
     """
 
     def __init__(self, url: str, key: str = "") -> None:
@@ -97,7 +97,7 @@ class HttpChannel(Channel):
 
 
 class DeadlineResponse(http.client.HTTPResponse):
-    """An answer whose reading ends in time, also if the server sends a byte now and then."""
+    """An answer that is read within the deadline, even if the server sends byte by byte."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

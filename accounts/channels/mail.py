@@ -1,4 +1,4 @@
-"""Sends mails over one connection, and tells the trouble of a recipient from that of the server."""
+"""Sends mails over one connection, and tells a refused recipient from a failing server."""
 
 from contextlib import suppress
 from email.errors import MessageError
@@ -89,8 +89,8 @@ def _mail_of(message: Message) -> EmailMultiAlternatives:
 def trouble_of(error: Exception) -> Trouble:
     """Judge what a mail backend raised while it sent a mail to one recipient.
 
-    A server that ends the session, with 421 or without a word, may do so over this recipient alone.
-    The reply to the sender's address (SMTPSenderRefused) concerns every mail alike.
+    A server may end the session, with 421 or without a reply, because of this recipient alone. A
+    refused sender (SMTPSenderRefused) concerns every mail.
     """
     if isinstance(error, SMTPRecipientsRefused | SMTPDataError):
         codes = _reply_codes(error)

@@ -1,4 +1,4 @@
-"""Whom to call: people whom no message about their visit has reached."""
+"""The page of the people whom the desk must call: no message about their visit has reached them."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -45,7 +45,7 @@ class Call:
 
     @property
     def why(self) -> str:
-        """Why the message reached nothing."""
+        """Why the message did not reach the person, in words."""
         return failure_text(self.message)
 
 
@@ -79,7 +79,7 @@ class CallParts(DeskPage):
 
 
 class CallsPage(CallParts):
-    """The people to call, with what they do not know yet and why it did not reach them."""
+    """The people to call, each with the message that did not arrive and the reason."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the page; after an action, the part that changes."""
@@ -107,7 +107,7 @@ class CallAction(CallParts):
 
 
 class Settle(CallAction):
-    """Note that the person was told by telephone; a second click is answered as the first."""
+    """Note that the person was told by telephone; a second click gets the same answer."""
 
     def act(self, message: OutgoingMessage, person: str) -> Said:
         """Call the verb; returns the sentence."""

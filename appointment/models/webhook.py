@@ -63,8 +63,8 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
     def register(self, by: User, url: str, events: Collection[str]) -> "Webhook":
         """Register a webhook; it has a secret, which is shown this once.
 
-        Raises ValidationError for a URL to which nothing is sent, or that has a webhook, and
-        TooManyWebhooks.
+        Raises TooManyWebhooks, and ValidationError for a URL that `validate_url` refuses or that
+        has a webhook.
         """
         validate_url(url)
         webhook = Webhook(url=url, events=joined(events), created_by=by, secret=new_secret())
@@ -157,8 +157,8 @@ class Webhook(PartialUpdateModel):
     def change(self, by: User, **changes: Any) -> None:
         """Change the URL, the events or `is_active`.
 
-        To activate a webhook ends its failures; messages that wait are sent, newer events too.
-        Raises ValidationError as `register` does, and DoesNotExist for a deleted one.
+        Activating clears the failures: messages that wait and those of later events are sent.
+        Raises ValidationError as `register` does, and DoesNotExist for a deleted webhook.
         """
         if "url" in changes and changes["url"] != self.url:
             validate_url(changes["url"])
@@ -176,7 +176,7 @@ class Webhook(PartialUpdateModel):
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Run the block in a transaction; a row that another call has just saved is named."""
+        """Run the block in a transaction; raises ValidationError for a URL that has a webhook."""
         try:
             with transaction.atomic():
                 yield
@@ -235,15 +235,15 @@ class Webhook(PartialUpdateModel):
         return " ".join(Signer(secret).sign(message, at, body) for secret in valid)
 
     def note_success(self) -> None:
-        """End the row of failures, if there is one."""
+        """Clear the failures in a row, if there are any."""
         if self.failures or self.paused_until:
             self.revise(failures=0, failing_since=None, paused_until=None)
 
     def note_failure(self, at: datetime, retry_after: timedelta | None, gone: bool) -> bool:
-        """Note a failed attempt: a pause before the next one; return whether this disables it.
+        """Note a failed attempt, and pause the webhook; return whether this disables it.
 
-        It does if the receiver is gone, or if every attempt of FAILING has failed. Of two senders
-        that note it at once, one gets True.
+        A receiver that is `gone` disables it, and so do failures of all attempts within FAILING. Of
+        two senders that note this at once, one gets True.
         """
         pause = min(FIRST_PAUSE * 2 ** min(self.failures, 10), LONGEST_PAUSE)
         rows = type(self).objects.active().filter(pk=self.pk)

@@ -60,22 +60,22 @@ class DeliveryState(models.TextChoices):
 
 
 class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
-    """Scopes of the queue, and the verbs that add to it again."""
+    """Scopes of the queue, and the verbs that queue a test or send messages again."""
 
     def due(self, at: datetime) -> Self:
-        """Return the messages to try now; of one visit and webhook the first that is unsent."""
+        """Return the messages to try now: of each visit and webhook only the first unsent one."""
         earlier = self.model.objects.unsent().filter(
             webhook=OuterRef("webhook"), visit=OuterRef("visit"), pk__lt=OuterRef("pk")
         )
         return super().due(at).filter(~Exists(earlier))
 
     def claim_next(self, webhook: int, at: datetime) -> "WebhookDelivery | None":
-        """Claim the message of this active webhook that has been due for longest, if any is."""
+        """Claim the earliest due message of this webhook, if one is due and it is active."""
         due = self.due(at).filter(webhook=webhook, webhook__is_active=True)
         return due.select_related("webhook").order_by("due_at", "pk").claim_first(at, LEASE)
 
     def in_state(self, state: str) -> "WebhookDeliveryQuerySet":
-        """Return the messages of which this has become."""
+        """Return the messages in this state, a value of DeliveryState."""
         return {
             DeliveryState.WAITING: self.unsent(),
             DeliveryState.SENT: self.filter(sent_at__isnull=False),
@@ -88,9 +88,9 @@ class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
         return self.create(webhook_id=webhook, event_type=EventType.TEST, occurred_at=at, **due)
 
     def replay(self, at: datetime | None = None) -> int:
-        """Queue these messages once more, with the id and the content they had; return how many.
+        """Queue these messages once more, with the same id and content; return how many.
 
-        Those that wait are tried at once, and again for a day.
+        They are tried at once, those that wait as well, and after a failure for a day.
         """
         at = at or timezone.now()
         due = {"created_at": at, "due_at": at, "expires_at": at + EXPIRES_AFTER}
@@ -99,7 +99,7 @@ class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
     def delete_old(self, at: datetime) -> int:
         """Delete messages of events of more than 30 days ago; return how many.
 
-        A message that was queued again meanwhile stays until it is done.
+        A message that staff have queued again stays until it is sent or given up.
         """
         deleted = 0
         for pks in key_batches(self.filter(~UNSENT, occurred_at__lt=at - KEPT_FOR)):
@@ -108,10 +108,10 @@ class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
 
 
 class WebhookDelivery(QueuedModel):
-    """A message for one webhook. It holds keys of rows, and nothing of a person."""
+    """A message for one webhook. It holds keys of rows, and no name or text about a person."""
 
-    # Without a constraint, a booking locks no row of a webhook, and a webhook with a long history
-    # is deleted at once: its messages are listed no more, and `delete_old` deletes them in time.
+    # Without a constraint, a booking locks no row of a webhook, and the deletion of a webhook with
+    # a long history is quick: `delete_old` deletes its messages later.
     webhook = models.ForeignKey(
         "appointment.Webhook",
         verbose_name=_("webhook"),
@@ -123,7 +123,7 @@ class WebhookDelivery(QueuedModel):
     event_type = models.CharField(_("event"), max_length=24, choices=EventType)
     message_id = models.UUIDField(_("id of the message"), default=uuid.uuid4, unique=True)
     occurred_at = models.DateTimeField(_("happened at"))
-    # Keys of rows, as of then. The rows may have gone since.
+    # Keys of rows at the instant `occurred_at`. The rows may be deleted since.
     event = models.BigIntegerField(_("event of the visit"), null=True)
     visit = models.BigIntegerField(_("visit"), null=True)
     offer = models.BigIntegerField(_("offer"), null=True)
@@ -175,7 +175,7 @@ class WebhookDelivery(QueuedModel):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The keys of what the message tells of, as they were then."""
+        """The keys that the receiver gets, as they were at `occurred_at`."""
         if self.event_type == EventType.TEST:
             return {"webhook": self.webhook_id}
         where = {"doctor": self.doctor, "location": self.location, "slot": self.slot}
@@ -187,11 +187,11 @@ class WebhookDelivery(QueuedModel):
     # --- Verbs of the sender ---
 
     def note_sent(self, at: datetime) -> bool:
-        """Note that the receiver has taken it."""
+        """Note that the receiver has accepted it; return what `_note` does."""
         return self._note(sent_at=at, failure="")
 
     def note_failure(self, at: datetime, failure: str, retry_after: timedelta | None) -> bool:
-        """Note a failed attempt: when the next one is due, or that there is none."""
+        """Note a failed attempt, and when the next one is due; after the last one, give it up."""
         due_at = self.next_try(at)
         if due_at == NEVER:
             return self._note(given_up_at=at, failure=failure)
@@ -207,7 +207,7 @@ class WebhookDelivery(QueuedModel):
         return following + (following - at) * jitter
 
     def _note(self, **columns: Any) -> bool:
-        """Write this; False if the message was queued again, or claimed by another, meanwhile."""
+        """Write these columns; False if it was queued again or claimed by another process since."""
         return bool(self.claimed().unsent().update(**columns))
 
 

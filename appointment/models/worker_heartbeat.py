@@ -9,7 +9,7 @@ BEATS_EVERY = timedelta(seconds=10)
 
 
 class WorkerHeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
-    """Notes that a process works, and tells when one last did."""
+    """Writes and reads when a process of the background jobs last worked."""
 
     def beat(self, at: datetime) -> None:
         """Note that a process of the jobs is at work at the instant `at`."""
@@ -21,12 +21,12 @@ class WorkerHeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
         )
 
     def last_beat(self) -> datetime | None:
-        """Return when one last was; None if none ever was."""
+        """Return when a process last worked; None if none ever has."""
         return self.values_list("at", flat=True).first()
 
 
 class WorkerHeartbeat(models.Model):
-    """The one row: it says that at least one process works, of whatever number."""
+    """The one row, which every process updates: the instant at which any of them last worked."""
 
     at = models.DateTimeField()
 

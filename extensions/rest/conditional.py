@@ -1,4 +1,4 @@
-"""Answers that clients keep, and of which they ask whether they still hold."""
+"""Answers that clients keep, and revalidate by their ETag."""
 
 from collections.abc import Callable
 from hashlib import sha256
