@@ -18,7 +18,7 @@ _ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Limit the dialogues of the block to so many seconds in all, or fewer if an outer block ends."""
+    """Limit the dialogues of the block to so many seconds in all; an outer limit stays."""
     token = _ends_at.set(min(_ends_at.get(), time.monotonic() + seconds))
     try:
         yield
