@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 
 from config.csp import OF_REST_FRAMEWORK, PERMISSIONS_POLICY, STYLE_ATTRIBUTES
 from extensions.icalendar import MEDIA_TYPE as CALENDAR
-from extensions.rest.conditional import STATED
+from extensions.rest.conditional import KEPT_BY_CLIENTS
 
 
 class NoStoreMiddleware:
@@ -27,7 +27,7 @@ class NoStoreMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         stated = response.get("Cache-Control", "")
-        if stated not in STATED and "no-store" not in stated:
+        if stated not in KEPT_BY_CLIENTS and "no-store" not in stated:
             response["Cache-Control"] = "no-store"
         if response.status_code == HTTPStatus.NOT_MODIFIED:
             del response["Content-Length"]  # of the answer that the client has, not 0
@@ -55,6 +55,6 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
 
 
 def is_data(response: HttpResponseBase) -> bool:
-    """Whether the response is data or has no body, so that a policy of pages says nothing of it."""
+    """Whether the response is data or has no body, and so needs no policy for pages."""
     kind = response.get("Content-Type", "").partition(";")[0]
     return not kind or "json" in kind or kind == CALENDAR

@@ -14,7 +14,7 @@ from accounts.languages import supported
 from config.page_middleware import is_under_api
 from extensions.rest.conditional import REVALIDATE
 
-LONGEST_KEPT = 100  # characters of a header; longer ones are read each time
+LONGEST_KEPT = 100  # characters of a header in the cache; longer ones are parsed each time
 
 
 class LanguageMiddleware:
@@ -23,8 +23,8 @@ class LanguageMiddleware:
     Of pages, the cookie of the form in the admin's head decides before the header. A call under
     /api/ has no such cookie: the header alone decides, so that a client's calls are all alike.
 
-    The language is the thread's until the answer is made. Then the one before is back, so that no
-    request answers in the language of another one, nor writes a log in it.
+    The language is active in the thread until the answer is made. Then the former one is active
+    again, so that no later request or log is in this language.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -43,11 +43,10 @@ class LanguageMiddleware:
 
 
 def is_in_words(response: HttpResponseBase) -> bool:
-    """Whether the answer may be another one in another language.
+    """Whether the answer may differ by language.
 
-    Not so the answers that caches keep: these are data without a sentence, the same for everybody.
-    `Vary: Accept-Language` would make a cache keep them once for each of the many values that
-    browsers send.
+    Answers that shared caches keep are data without a sentence. With `Vary: Accept-Language` a
+    cache would keep one copy of them for each of the many values that browsers send.
     """
     return response.get("Cache-Control") != REVALIDATE
 
@@ -69,8 +68,8 @@ def accepted(header: str) -> str:
     """Return the language that an Accept-Language header asks for, else LANGUAGE_CODE.
 
     By the lookup of RFC 4647, section 3.4: `es-419` is answered in `es`. A weight of 0 refuses a
-    language, and `*` is any language that the header does not refuse. Django reads 500 characters
-    of the header at most, and nothing of one that is malformed.
+    language, and `*` is any language that the header does not refuse. Django reads at most 500
+    characters of the header, and ignores one that is malformed.
     """
     ranges = parse_accept_lang_header(header)
     refused = {tag for tag, weight in ranges if not weight}

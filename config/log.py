@@ -97,7 +97,7 @@ def _message(error: BaseException) -> str:
 
 
 class SecretPathFilter(logging.Filter):
-    """Mask the secret in the path of a calendar feed, wherever a message has such a path."""
+    """Mask the secret in each path of a calendar feed in a message."""
 
     path = re.compile(r"(/calendar-feeds/)(?!\d+(?:/|\s|$))[^/\s?\"']+")
 

@@ -42,7 +42,7 @@ class FeedFile:
         return cls(feed, language_of(feed.language), feed.visits(at))
 
     def state(self) -> tuple[Any, ...]:
-        """Return all on which the file depends: while it is the same, so is the file."""
+        """Return all values on which the file depends: the same values give the same file."""
         head = (FORMAT, self.feed.pk, self.language, settings.DEFAULT_FROM_EMAIL, self.shows_names)
         return head, [_state_of(visit, self.shows_names) for visit in self.visits]
 
@@ -91,7 +91,7 @@ class FeedFile:
 
 
 def _state_of(visit: Appointment, shows_name: bool) -> tuple[Any, ...]:
-    """Return what the entry of a visit says."""
+    """Return the values on which the entry of a visit depends."""
     seen: Any = visit
     patient, place = visit.patient, visit.location
     return (

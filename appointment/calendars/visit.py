@@ -39,8 +39,8 @@ class Method(StrEnum):
 class Revision(NamedTuple):
     """Which state of a visit an entry shows: calendars replace a lower `sequence` by a higher one.
 
-    `sequence`: number of events so far after which the visit has another time, place or standing.
-    `at`: instant of the latest of them, or of the booking.
+    `sequence`: number of events so far that changed the entry (`changing_calendars`). `at`: instant
+    of the latest of them, or of the booking.
     """
 
     sequence: int
@@ -165,7 +165,7 @@ def _organizer(location: Location) -> vCalAddress:
 
 
 def _attendee(address: str) -> vCalAddress:
-    """Return the patient, who has said yes by booking, and is asked for no answer."""
+    """Return the patient as an attendee who has accepted, and is asked for no answer."""
     attendee = _mail_to(address)
     attendee.params |= {"ROLE": "REQ-PARTICIPANT", "PARTSTAT": "ACCEPTED", "RSVP": "FALSE"}
     return attendee

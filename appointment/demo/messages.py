@@ -1,4 +1,4 @@
-"""The messages that the demo's visits leave: their reminders, and none of the days before."""
+"""The messages of the demo's visits: of those that the demo invents, only some are kept."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ def newest() -> int:
 
 
 def forget(after: int, at: datetime) -> None:
-    """Delete the messages that are newer than the key `after` and would tell of invented bookings.
+    """Delete the messages with a key above `after`, except reminders and offers that are of use.
 
-    The reminders and offers that are still of use stay: the first mails of the demo.
+    Those are the first mails of the demo. The others would report bookings that the demo invents.
     """
     new = OutgoingMessage.objects.filter(pk__gt=after, sent_at=None)
     new.exclude(kind__in=(REMINDER, "offer")).exclude(object_id=None).delete()

@@ -1,4 +1,4 @@
-"""Reasons that staff choose from a short list, with what they type besides."""
+"""Reasons that staff choose from a short list, and the text that they add."""
 
 from collections.abc import Collection
 from typing import Any

@@ -26,9 +26,9 @@ BEFORE_FIRST = timedelta(hours=1)  # where the first visit begins earlier than a
 
 
 def queue_daysheets(at: datetime) -> int:
-    """Queue the sheets of the doctors whose morning it is; returns how many.
+    """Queue the day sheets that are due at the instant; return how many.
 
-    Once for each doctor and day: the constraint on a fact refuses a second one. A day whose first
+    Each doctor gets one a day: the constraint on a fact refuses a second one. A day whose first
     visit has begun gets none.
     """
     rows = []

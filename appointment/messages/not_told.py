@@ -1,4 +1,4 @@
-"""Whom the desk must call: people whom no message about their visit has reached."""
+"""The people whom the desk must call, since no message about their visit has reached them."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Whom a message about a patient reaches: the account, its channels, and its language."""
+"""The account to which messages about a patient go, its channels, and its language."""
 
 from datetime import datetime
 from functools import cached_property
@@ -18,8 +18,8 @@ MISSING = {EMAIL: "no verified address", SMS: "no phone number", PUSH: "no devic
 class Reach:
     """How the account that books for the patient is reached at an instant.
 
-    It is the account of today: a record that was linked or merged since has another one than when
-    the message was queued.
+    It is the account that the record has now: a record that was claimed or merged since may have
+    had another one when the message was queued.
     """
 
     def __init__(self, patient: Patient, at: datetime) -> None:
@@ -32,9 +32,9 @@ class Reach:
         self.user: Any = patient.user
 
     def channels(self, kind: str) -> tuple[str, ...]:
-        """Return the channels by which the account wants this kind and is reached.
+        """Return the channels that the account has chosen for this kind and that reach it.
 
-        None of them if it wants none. Raises Unreachable if none of those that it wants reaches it.
+        Empty if it has turned the kind off. Raises Unreachable if none that it has chosen does.
         """
         wanted = NotificationChoice.objects.channels_of(self.user, kind)
         found = tuple(channel for channel in wanted if self._targets(channel))

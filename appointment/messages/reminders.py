@@ -1,9 +1,9 @@
-"""Reminders that wait by other hours than their location's, or that were never queued.
+"""The job that queues reminders which no verb has queued for the right time.
 
-A verb queues the reminder of a visit with it. This job finds those that are due by the present
-hours of the location and would come later or not at all: the location reminds earlier than when the
-visit was booked, or it was booked by a version without reminders. What would come too early is put
-off when it is sent (`Reminder.find`).
+A verb queues the reminder of a visit for the `reminder_hours` that its location has then. This job
+finds reminders that are due by its present hours but wait for later, or were never queued: the
+location reminds earlier now, or a version without reminders booked the visit. The sender puts off
+a reminder that would come too early (`Reminder.find`).
 """
 
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ BATCH = 500
 
 
 def queue_reminders(at: datetime) -> int:
-    """Queue or bring forward the reminders that are due at the instant; returns how many.
+    """Queue or bring forward the reminders that are due at the instant; return how many.
 
-    None for a visit that was booked or moved later than its reminder is due. Several processes may
-    run it at once: the unique constraint on a fact keeps one reminder.
+    A visit that was booked or moved after its reminder was due gets none. Several processes may
+    run this at once: the unique constraint on a fact allows one reminder.
     """
     queued = 0
     by_hours: dict[int, list[Location]] = {}
@@ -44,7 +44,7 @@ def queue_reminders(at: datetime) -> int:
 
 
 def _visits(hours: int, places: list[Location], at: datetime) -> Any:
-    """Return the scheduled visits there that begin within the hours, by the clock or a bit more."""
+    """Return the scheduled visits there that begin within the hours, plus CLOCK_CHANGE."""
     until = at + timedelta(hours=hours) + CLOCK_CHANGE
     dates = (at.date() - A_DAY, until.date() + A_DAY)
     near = Appointment.objects.active().filter(location__in=places, date__range=dates)
@@ -52,7 +52,7 @@ def _visits(hours: int, places: list[Location], at: datetime) -> Any:
 
 
 def _bring_forward(hours: int, places: list[Location], at: datetime) -> int:
-    """Make those due that wait, not claimed by any process, although they are due by now."""
+    """Make waiting reminders due that no process has tried and whose hour has come; count them."""
     waiting = OutgoingMessage.objects.unsent().filter(kind=REMINDER, due_at__gt=at, attempts=0)
     of_visits = waiting.filter(object_id=OuterRef("pk"))
     zones = {place.pk: place.zone for place in places}

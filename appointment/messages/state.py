@@ -16,7 +16,7 @@ NAMES = {
     "canceled": pgettext_lazy("a message", "Cancelation"),
     "reminder": pgettext_lazy("a message", "Reminder"),
 }
-# The reasons of `appointment.messages.reach`, which the rows keep in English.
+# In words, the reasons of `appointment.messages.reach`, which a row stores in English.
 REASONS = {
     "no account": _("no account"),
     "account ended": _("the account was ended"),

@@ -64,10 +64,10 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
         return feed
 
     def with_secret(self, secret: str) -> "CalendarFeedQuerySet":
-        """Return the feed with this secret, if it may be read: one or none.
+        """Return the feed with this secret, if it may be read: one row or none.
 
-        The account is active; of the kind `patient` its owner is not marked deceased; of the kind
-        `doctor` its doctor is active.
+        Its account must be active. For a patient's feed, the owner must not be marked deceased; for
+        a doctor's, the doctor must be active.
         """
         own = Patient.objects.filter(user=OuterRef("user"), is_dependent=False)
         deceased = own.filter(marked_deceased_at__isnull=False)
@@ -77,7 +77,7 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
         return found.select_related("user__doctor").annotate(language=language)
 
     def end_for_erased(self, patients: list[Patient]) -> None:
-        """Delete the feeds of the persons who are erased; those of a carer of dependents stay."""
+        """Delete the patient feeds of erased owners of accounts; erasing a dependent ends none."""
         accounts = [patient.user_id for patient in patients if not patient.is_dependent]
         self.filter(user__in=accounts, kind=CalendarFeed.Kind.PATIENT).delete()
 
@@ -85,8 +85,8 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
 class CalendarFeed(models.Model):
     """One address under which calendar programs read visits; it needs no login.
 
-    The key of the account has no constraint in the database, since the previous release deletes
-    accounts without knowing this table.
+    The key of the account has no constraint in the database: the previous release deletes accounts
+    and does not know this table.
     """
 
     class Kind(models.TextChoices):
@@ -151,9 +151,9 @@ class CalendarFeed(models.Model):
     def visits(self, at: datetime) -> list[Appointment]:
         """Return the visits that the feed shows at the instant, earliest first, with their names.
 
-        Each has a `sequence` and `revised_at`. Of a patient those of the last 90 days and all to
-        come; of a doctor those of the last 7 days and to come. Of more than MOST_ENTRIES the feed
-        of a patient shows the latest, that of a doctor the earliest. One statement.
+        Each has a `sequence` and `revised_at`. A patient's feed has the visits of the last 90 days
+        and all to come, a doctor's those of the last 7 days and all to come. If these are more than
+        MOST_ENTRIES, a patient's feed has the latest, a doctor's the earliest. One statement.
         """
         recent = ~Q(status=Status.CANCELED) | Q(canceled_at__gt=at - CANCELED_SHOWN)
         rows = with_revisions(self._visits_from(at).filter(recent).with_names())

@@ -51,7 +51,7 @@ class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
         return self._changes().reverse().values("kind")[:1]
 
     def changing_calendars(self) -> Self:
-        """Events after which a calendar shows another time, place or standing of the visit."""
+        """Events that change the time, the place or the status in the calendar entry of a visit."""
         kinds = self.model.Kind
         taken_back = models.Q(kind=kinds.UNDONE, undoes=kinds.CANCELED)
         return self.filter(models.Q(kind__in=self.model.OF_CALENDARS) | taken_back)

@@ -13,7 +13,7 @@ URL = "https://clinic.example/api/appointment/calendar-feeds/"
 
 @extend_schema_serializer(examples=[OpenApiExample("Feed", FEED, response_only=True)])
 class CalendarFeedSerializer(serializers.ModelSerializer[CalendarFeed]):
-    """A calendar feed, without its address, which only the answer to its making has."""
+    """A calendar feed, without its address, which only the answer that creates the feed has."""
 
     class Meta:
         model = CalendarFeed

@@ -44,15 +44,15 @@ class NotificationsSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse to turn off every channel of a kind that patients have to get."""
         before = self.instance or {}
-        deaf = [
+        without = [
             name
             for name, channels in attrs.items()
             if chosen_kinds()[name].is_needed
             and not any((before.get(name, {}) | channels).values())
         ]
-        if deaf:
+        if without:
             text = _("Leave one channel on: you must hear of a visit that is moved or canceled.")
-            raise serializers.ValidationError(dict.fromkeys(deaf, text), code="one_channel")
+            raise serializers.ValidationError(dict.fromkeys(without, text), code="one_channel")
         return attrs
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:

@@ -164,9 +164,9 @@ class FeedFileView(APIView):
 
 
 def written(file: FeedFile) -> bytes:
-    """Record that the feed's owner reads the visits that it names patients of; return the file.
+    """Return the file, and record that the feed's owner reads the patients that it names.
 
-    A program that has the file already learns nothing new, so only a new file is recorded.
+    It is called for a changed file only: an unchanged one shows the program nothing new.
     """
     feed = file.feed
     known: dict[str, Any] = {"actor": feed.user}
@@ -180,7 +180,7 @@ def written(file: FeedFile) -> bytes:
 
 
 def headers_of(name: str, kept: str, language: str) -> dict[str, str]:
-    """Return the headers of a calendar file: `kept` is the Cache-Control."""
+    """Return the headers of a calendar file. `kept`: the value of Cache-Control."""
     return {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": kept,

@@ -14,7 +14,7 @@ from rest_framework.status import HTTP_304_NOT_MODIFIED
 REVALIDATE = "no-cache"  # keep the answer, and ask each time whether it still holds
 PRIVATE_REVALIDATE = "private, no-cache"  # the same, but only the client itself keeps it
 PRIVATE_MINUTES = "private, max-age=300"  # the client itself keeps it, and asks in five minutes
-STATED = (REVALIDATE, PRIVATE_REVALIDATE, PRIVATE_MINUTES)
+KEPT_BY_CLIENTS = (REVALIDATE, PRIVATE_REVALIDATE, PRIVATE_MINUTES)
 
 # For the OpenAPI document of an operation that answers with `answer_if_changed`.
 IF_NONE_MATCH = OpenApiParameter(

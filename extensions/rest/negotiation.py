@@ -58,7 +58,7 @@ class ContentNegotiation(DefaultContentNegotiation):
 
 
 class OnlyFormat(ContentNegotiation):
-    """The negotiation of a view with one format: it is the answer whatever the client asks for.
+    """Answers in the one format of a view, also if the client accepts only others.
 
     Calendar programs send any Accept header, or none that names a calendar. RFC 9110, section
     12.5.1, lets a server disregard the header.

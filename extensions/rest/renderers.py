@@ -43,9 +43,9 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 class CalendarRenderer(renderers.BaseRenderer):
-    """A calendar file, which the view has written. What else the view answers has no body.
+    """Renders a calendar file that the view has written, and no body for any other answer.
 
-    An error is answered as a problem, whatever the format.
+    An error is a problem in JSON in every format.
     """
 
     media_type = MEDIA_TYPE
@@ -58,5 +58,5 @@ class CalendarRenderer(renderers.BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return the file."""
+        """Return the file, or no bytes."""
         return data if isinstance(data, bytes) else b""

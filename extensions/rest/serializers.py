@@ -43,8 +43,8 @@ LIMITS = ("max_length", "min_length", "max_value", "min_value")
 class LimitsMixin(serializers.Serializer[Any]):
     """Say the limit of a field in an error about it, as the params of its code.
 
-    The sentence is made again: REST framework keeps that of a field which requests share in the
-    language of the first one.
+    It also translates the sentence for this request: a field that requests share keeps the sentence
+    in the language of the first one.
     """
 
     def to_internal_value(self, data: Any) -> Any:
