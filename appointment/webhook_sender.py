@@ -134,7 +134,8 @@ def _outcome(send: Callable[[], Answer]) -> Outcome:
     if 200 <= answer.status < 300:
         return Outcome()
     asked = answer.retry_after if answer.status in WITH_RETRY_AFTER else None
-    wait_for = None if asked is None else min(timedelta(seconds=asked), LONGEST_RETRY_AFTER)
+    most = LONGEST_RETRY_AFTER.total_seconds()
+    wait_for = None if asked is None else timedelta(seconds=min(asked, most))
     return Outcome(f"HTTP {answer.status}", wait_for, gone=answer.status == GONE)
 
 

@@ -256,7 +256,7 @@ def _ended_at(deadline: float, connection: Any) -> Iterator[None]:
     """
     connected = connection.sock
     left = max(0.0, deadline - time.monotonic())
-    connected.settimeout(max(left, 0.001))
+    connection.timeout = max(left, 0.001)  # urllib3 sets it; it was that of the connecting
     timer = threading.Timer(left, _hang_up, [connected])
     timer.daemon = True
     timer.start()
@@ -291,8 +291,8 @@ def _reason(error: Exception, deadline: float) -> str:
 def _retry_after(value: str | None) -> float | None:
     """Return the seconds of a Retry-After, which has a number or a date; None for neither."""
     text = (value or "").strip()
-    if text.isdecimal() and text.isascii() and len(text) < 10:
-        return float(text)
+    if text.isdecimal() and text.isascii():
+        return float(text)  # infinite, if it has hundreds of digits
     try:
         until = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):

@@ -264,10 +264,11 @@ def test_retry_after_pauses_the_webhook(
     assert state(other)[0] == "sent"
 
 
+@pytest.mark.parametrize("value", ["999999999", "9" * 500, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_no_retry_after_is_longer_than_six_hours(
-    receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime
+    receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime, value: str
 ) -> None:
-    receiver.reply = lambda received: (503, {"Retry-After": "999999999"})
+    receiver.reply = lambda received: (503, {"Retry-After": value})
     queue()
     send_due_webhooks(at)
     until = paused(webhook)

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -164,7 +165,8 @@ def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("120", 120.0), ("soon", None), ("-5", None), ("9" * 10, None)]
+    ("value", "seconds"),
+    [("120", 120.0), ("soon", None), ("-5", None), ("9" * 10, 9999999999.0), ("9" * 500, inf)],
 )
 def test_a_redirect_is_an_answer_and_retry_after_is_read(value: str, seconds: float | None) -> None:
     lines = ("Location: http://127.0.0.1:1/", f"Retry-After: {value}")
@@ -190,6 +192,16 @@ def stay_silent(connection: socket.socket) -> None:
 def test_a_slow_answer_ends_at_the_deadline(talk: Callable[[socket.socket], object]) -> None:
     with listening(talk) as port, pytest.raises(NoAnswer, match=r"^timeout$"):
         post(f"http://127.0.0.1:{port}/", b"", {}, private=True, seconds=0.2)
+
+
+def test_an_answer_may_take_all_of_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the few seconds only in which the connection has to be there."""
+    timeouts: list[float] = []
+    monkeypatch.setattr(socket.socket, "settimeout", lambda _, seconds: timeouts.append(seconds))
+    with listening(answering(204)) as port:
+        post(f"http://127.0.0.1:{port}/", b"", {}, private=True)
+    assert timeouts[0] == public_http.STEP_SECONDS
+    assert timeouts[-1] > public_http.STEP_SECONDS
 
 
 def test_an_endless_body_is_read_no_further_than_the_limit() -> None:
