@@ -1,5 +1,7 @@
 """Messages of webhooks are sent in order, again after a failure, and with an id that stays."""
 
+import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -27,6 +29,7 @@ from appointment.tests.webhooks import OK, Received, Receiver, Reply, make_webho
 from appointment.webhook_sender import delete_old_webhook_messages, send_due_webhooks
 from doctor.tests.factories import ScheduleFactory
 from extensions import public_http
+from extensions.interrupts import interrupts
 from patient.models import Patient
 from tests.live import ROOT
 from tests.threads import run_together
@@ -368,6 +371,31 @@ def test_a_sender_that_dies_after_the_claim_leaves_it_to_another_with_the_same_i
     assert send_due_webhooks(at + LEASE + SECOND) == 1
     assert [each.key for each in receiver.received] == [message.header_id] * 2
     assert state(message) == ("sent", 2, "")
+
+
+@pytest.fixture
+def _signals_are_caught() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    interrupts.catch()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals_are_caught")
+def test_a_signal_to_end_lets_the_attempt_at_hand_be_noted_and_no_other_begin(
+    receiver: Receiver, queue: Queue, at: datetime
+) -> None:
+    def end_the_sender(received: Received) -> Reply:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return OK
+
+    receiver.reply = end_the_sender
+    first, second = queue(1), queue(2)
+    with pytest.raises(KeyboardInterrupt):
+        send_due_webhooks(at)
+    assert state(first) == ("sent", 1, "")
+    assert state(second) == ("waiting", 0, "")
 
 
 def test_a_note_after_a_replay_does_not_undo_the_replay(queue: Queue, at: datetime) -> None:
