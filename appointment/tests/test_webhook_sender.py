@@ -247,6 +247,18 @@ def test_a_success_ends_the_row_of_failures(
     assert (row.failures, row.failing_since, row.paused_until) == (0, None, None)
 
 
+def test_a_success_is_noted_of_the_webhook_as_it_is_by_then(webhook: Webhook, at: datetime) -> None:
+    """Another sender may have noted a failure meanwhile, and staff may have deleted it."""
+    claimed = stored(webhook)
+    webhook.note_failure(at, None, gone=False)
+    claimed.note_success()
+    assert stored(webhook).failing_since is None
+    webhook.note_failure(at, None, gone=False)
+    failing = stored(webhook)
+    webhook.remove(webhook.created_by)
+    failing.note_success()
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("is_date", [False, True])
 def test_retry_after_pauses_the_webhook(
