@@ -310,12 +310,13 @@ def test_410_disables_the_webhook_at_once(
 def test_staff_are_told_by_mail_of_a_webhook_that_was_disabled(
     receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime, mailoutbox: list[Any]
 ) -> None:
-    """Its author and superusers, at verified addresses; not once it is active again."""
+    """Its author and superusers, whose addresses `createsuperuser` leaves unverified; not once it
+    is active again.
+    """
     receiver.reply = lambda received: (410, {})
-    verified = {"email_verified_at": at}
-    author, boss = StaffFactory(**verified), SuperuserFactory(**verified)
-    for other in (StaffFactory(**verified), SuperuserFactory(), UserFactory(**verified)):
-        assert other.email not in {author.email, boss.email}
+    boss, author = webhook.created_by, StaffFactory()
+    others = StaffFactory(), SuperuserFactory(is_active=False), UserFactory()
+    assert {each.email_verified_at for each in (boss, author, *others)} == {None}
     webhook.revise(created_by=author)
     queue()
     send_due_webhooks(at)
