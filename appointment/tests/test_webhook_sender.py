@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from runpy import run_path
@@ -23,7 +23,7 @@ from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment import webhook_sender
 from appointment.messages.webhooks import queue_mails
 from appointment.models import Appointment, Webhook, WebhookDelivery
-from appointment.models.webhook import BOTH_SECRETS, FAILING
+from appointment.models.webhook import BOTH_SECRETS, FAILING, new_secret
 from appointment.models.webhook_delivery import LEASE, SCHEDULE
 from appointment.tests.webhooks import OK, Received, Receiver, Reply, make_webhook
 from appointment.webhook_sender import delete_old_webhook_messages, send_due_webhooks
@@ -91,30 +91,60 @@ def state(message: WebhookDelivery) -> tuple[str, int, str]:
 # --- What is sent ---------------------------------------------------------------------------------
 
 
-def test_a_receiver_of_the_docs_stores_a_message_once_and_refuses_a_forged_one(
-    patient: Patient, tmp_path: Path, at: datetime
-) -> None:
-    """The example of docs/examples, as it is, and a booking as patients make it."""
+@pytest.fixture
+def example(tmp_path: Path) -> Iterator[Any]:
+    """Run the example of docs/examples, as it is; yield its class, with the `url`."""
     handler: Any = run_path(str(EXAMPLE))["Receiver"]
     handler.file, handler.log_message = str(tmp_path / "messages"), lambda *args: None
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    handler.url = f"http://127.0.0.1:{server.server_address[1]}/"
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    webhook = make_webhook(f"http://127.0.0.1:{server.server_address[1]}/")
+    yield handler
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_receiver_of_the_docs_stores_a_message_once_and_refuses_a_forged_one(
+    patient: Patient, example: Any
+) -> None:
+    """With a booking as patients make it."""
+    webhook = make_webhook(example.url)
     slot = ScheduleFactory().slots.first()
     visit = Appointment.objects.book_own(patient.user, slot.doctor_id, slot.pk)
-    handler.secret = make_webhook().secret
+    example.secret = make_webhook().secret
     assert send_due_webhooks(timezone.now()) == 0
-    handler.secret = webhook.secret
+    example.secret = webhook.secret
     message = WebhookDelivery.objects.get(webhook=webhook)
     assert state(message) == ("waiting", 1, "HTTP 400")
     assert send_due_webhooks(timezone.now() + 6 * SECOND) == 1
     WebhookDelivery.objects.replay()
     assert send_due_webhooks(timezone.now()) == 1
-    server.shutdown()
-    server.server_close()
-    [row] = sqlite3.connect(handler.file).execute("SELECT id, message FROM messages")
+    [row] = sqlite3.connect(example.file).execute("SELECT id, message FROM messages")
     assert row[0] == message.header_id
     assert f'"appointment": {visit.pk}' in row[1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"webhook-signature": "nonsense"},
+        {"webhook-signature": "v1,a"},
+        {"webhook-timestamp": "0"},
+        {"Content-Length": "-1"},
+        {"Content-Length": "many"},
+    ],
+)
+def test_a_receiver_of_the_docs_answers_what_is_no_message_with_400(
+    example: Any, wrong: dict[str, str]
+) -> None:
+    example.secret = new_secret()
+    now = datetime.now(UTC)
+    signature = Signer(example.secret).sign("msg_1", now, "{}")
+    of_now = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
+    headers = {"Content-Length": "2", **of_now, "webhook-signature": signature}
+    assert public_http.post(example.url, b"{}", headers, private=True).status == 204
+    answer = public_http.post(example.url, b"{}", {**headers, **wrong}, private=True)
+    assert answer.status == 400
 
 
 def test_a_message_is_signed_after_the_specification(
