@@ -63,6 +63,17 @@ def test_the_life_of_a_visit_is_told_with_its_keys_as_they_were_then(
     assert list(rows) == events
 
 
+def test_a_live_visit_that_is_deleted_as_a_mistake_is_told_as_canceled(webhook: Webhook) -> None:
+    visit, other = AppointmentFactory(), AppointmentFactory(status="completed")
+    slot, key = visit.slot, visit.pk
+    visit.discard()
+    visit.pk = key
+    other.discard()
+    assert told()[2:] == [(EventType.CANCELED, about(visit, slot, "canceled"))]
+    assert not AppointmentEvent.objects.exists()
+    assert not Appointment.objects.exists()
+
+
 def test_an_offer_is_told(webhook: Webhook) -> None:
     visit = AppointmentFactory()
     entry = waiting(visit)
