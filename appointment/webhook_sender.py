@@ -20,6 +20,7 @@ from django.utils import timezone
 from appointment.messages.webhooks import queue_mails
 from appointment.models.webhook import Webhook
 from appointment.models.webhook_delivery import LONGEST_RETRY_AFTER, WebhookDelivery
+from extensions.interrupts import interrupts
 from extensions.public_http import Answer, NoAnswer, UrlRefused, post
 
 logger = logging.getLogger(__name__)
@@ -65,10 +66,13 @@ class Round:
         self.sent = 0
 
     def run(self, hooks: list[int]) -> int:
-        """Send to the webhooks with these keys until each fails, has nothing due, or time is up."""
+        """Send to the webhooks with these keys until each fails, has nothing due, or time is up.
+
+        A signal to end lets the attempts at hand end, and be noted.
+        """
         left = dict.fromkeys(hooks, MOST_IN_A_ROUND)
         running: dict[Future[Outcome], WebhookDelivery] = {}
-        with ThreadPoolExecutor(len(hooks)) as pool:
+        with interrupts.deferred(), ThreadPoolExecutor(len(hooks)) as pool:
             idle = list(hooks)
             while idle or running:
                 for hook in idle:
@@ -86,7 +90,7 @@ class Round:
 
     def _claim_next(self, hook: int) -> WebhookDelivery | None:
         """Claim the next message of the webhook that is due, if time is left for it."""
-        if time.monotonic() >= self._ends:
+        if interrupts.is_due or time.monotonic() >= self._ends:
             return None
         return WebhookDelivery.objects.claim_next(hook, self._now())
 

@@ -15,11 +15,11 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._is_due = False
+        self.is_due = False
 
     def catch(self) -> None:
         """Handle the signals from now on; call it in the main thread."""
-        self._is_due = False
+        self.is_due = False
         signal.signal(signal.SIGTERM, self._handle)
         signal.signal(signal.SIGINT, self._handle)
 
@@ -31,14 +31,14 @@ class Interrupts:
             yield
         finally:
             self._depth -= 1
-            if self._is_due and not self._depth:
-                self._is_due = False
+            if self.is_due and not self._depth:
+                self.is_due = False
                 raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self._depth or self._is_due:
+        if not self._depth or self.is_due:
             raise KeyboardInterrupt
-        self._is_due = True
+        self.is_due = True
 
 
 interrupts = Interrupts()

@@ -258,7 +258,7 @@ def _ended_at(deadline: float, connection: Any) -> Iterator[None]:
     """
     connected = connection.sock
     left = max(0.0, deadline - time.monotonic())
-    connected.settimeout(max(left, 0.001))
+    connection.timeout = max(left, 0.001)  # urllib3 sets it; it was that of the connecting
     timer = threading.Timer(left, _hang_up, [connected])
     timer.daemon = True
     timer.start()

@@ -324,7 +324,8 @@ class Lifecycle(models.Model):
     def discard(self) -> None:
         """Delete a visit entered by mistake, with its events, and release a place that it holds.
 
-        Locks the slot, waitlist entries, then the appointment.
+        The webhooks that were sent a live visit are sent its cancelation: its event, deleted with
+        the others, queues that. Locks the slot, waitlist entries, then the appointment.
         """
         at, waiting = timezone.now(), self._waiting_to_replace()
         try:
@@ -333,10 +334,14 @@ class Lifecycle(models.Model):
             return
         freed = self._expire_replacing(waiting, at) if waiting else []
         held = self._rows.holding_a_place().filter(pk=self.pk)
-        if held.select_for_update(no_key=True).exists():
+        status = held.select_for_update(no_key=True).values_list("status", flat=True).first()
+        if status:
             for slot in slots:
                 slot.release()
                 freed.append(slot)
+        if status == LIVE:
+            off = {"from_status": LIVE, "to_status": Status.CANCELED}
+            AppointmentEvent.objects.create(appointment=self, kind=Kind.CANCELED, at=at, **off)
         if freed:
             freed[0].offers.offer_places(freed, at)
         AuditEvent.objects.record(Action.DELETE, self, [self.patient])

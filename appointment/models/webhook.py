@@ -235,9 +235,9 @@ class Webhook(PartialUpdateModel):
         return " ".join(Signer(secret).sign(message, at, body) for secret in valid)
 
     def note_success(self) -> None:
-        """Clear the failures in a row, if there are any."""
-        if self.failures or self.paused_until:
-            self.revise(failures=0, failing_since=None, paused_until=None)
+        """Clear the failures in a row, if the stored row has any."""
+        failing = type(self).objects.filter(pk=self.pk, failures__gt=0)
+        failing.update(failures=0, failing_since=None, paused_until=None)
 
     def note_failure(self, at: datetime, retry_after: timedelta | None, gone: bool) -> bool:
         """Note a failed attempt, and pause the webhook; return whether this disables it.

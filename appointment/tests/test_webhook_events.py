@@ -63,6 +63,17 @@ def test_each_event_of_a_visit_queues_a_message_with_the_keys_of_that_moment(
     assert list(rows) == events
 
 
+def test_a_live_visit_that_is_deleted_as_a_mistake_queues_a_cancelation(webhook: Webhook) -> None:
+    visit, other = AppointmentFactory(), AppointmentFactory(status="completed")
+    slot, key = visit.slot, visit.pk
+    visit.discard()
+    visit.pk = key
+    other.discard()
+    assert told()[2:] == [(EventType.CANCELED, about(visit, slot, "canceled"))]
+    assert not AppointmentEvent.objects.exists()
+    assert not Appointment.objects.exists()
+
+
 def test_an_offer_queues_a_message(webhook: Webhook) -> None:
     visit = AppointmentFactory()
     entry = waiting(visit)

@@ -1,8 +1,10 @@
 """Messages of webhooks are sent in order, again after a failure, and with an id that stays."""
 
+import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from runpy import run_path
@@ -21,12 +23,13 @@ from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment import webhook_sender
 from appointment.messages.webhooks import queue_mails
 from appointment.models import Appointment, Webhook, WebhookDelivery
-from appointment.models.webhook import BOTH_SECRETS, FAILING
+from appointment.models.webhook import BOTH_SECRETS, FAILING, new_secret
 from appointment.models.webhook_delivery import LEASE, SCHEDULE
 from appointment.tests.webhooks import OK, Received, Receiver, Reply, make_webhook
 from appointment.webhook_sender import delete_old_webhook_messages, send_due_webhooks
 from doctor.tests.factories import ScheduleFactory
 from extensions import public_http
+from extensions.interrupts import interrupts
 from patient.models import Patient
 from tests.live import ROOT
 from tests.threads import run_together
@@ -88,30 +91,60 @@ def state(message: WebhookDelivery) -> tuple[str, int, str]:
 # --- What is sent ---------------------------------------------------------------------------------
 
 
-def test_a_receiver_of_the_docs_stores_a_message_once_and_refuses_a_forged_one(
-    patient: Patient, tmp_path: Path, at: datetime
-) -> None:
-    """The example of docs/examples, as it is, and a booking as patients make it."""
+@pytest.fixture
+def example(tmp_path: Path) -> Iterator[Any]:
+    """Run the example of docs/examples, as it is; yield its class, with the `url`."""
     handler: Any = run_path(str(EXAMPLE))["Receiver"]
     handler.file, handler.log_message = str(tmp_path / "messages"), lambda *args: None
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    handler.url = f"http://127.0.0.1:{server.server_address[1]}/"
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    webhook = make_webhook(f"http://127.0.0.1:{server.server_address[1]}/")
+    yield handler
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_receiver_of_the_docs_stores_a_message_once_and_refuses_a_forged_one(
+    patient: Patient, example: Any
+) -> None:
+    """With a booking as patients make it."""
+    webhook = make_webhook(example.url)
     slot = ScheduleFactory().slots.first()
     visit = Appointment.objects.book_own(patient.user, slot.doctor_id, slot.pk)
-    handler.secret = make_webhook().secret
+    example.secret = make_webhook().secret
     assert send_due_webhooks(timezone.now()) == 0
-    handler.secret = webhook.secret
+    example.secret = webhook.secret
     message = WebhookDelivery.objects.get(webhook=webhook)
     assert state(message) == ("waiting", 1, "HTTP 400")
     assert send_due_webhooks(timezone.now() + 6 * SECOND) == 1
     WebhookDelivery.objects.replay()
     assert send_due_webhooks(timezone.now()) == 1
-    server.shutdown()
-    server.server_close()
-    [row] = sqlite3.connect(handler.file).execute("SELECT id, message FROM messages")
+    [row] = sqlite3.connect(example.file).execute("SELECT id, message FROM messages")
     assert row[0] == message.header_id
     assert f'"appointment": {visit.pk}' in row[1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"webhook-signature": "nonsense"},
+        {"webhook-signature": "v1,a"},
+        {"webhook-timestamp": "0"},
+        {"Content-Length": "-1"},
+        {"Content-Length": "many"},
+    ],
+)
+def test_a_receiver_of_the_docs_answers_what_is_no_message_with_400(
+    example: Any, wrong: dict[str, str]
+) -> None:
+    example.secret = new_secret()
+    now = datetime.now(UTC)
+    signature = Signer(example.secret).sign("msg_1", now, "{}")
+    of_now = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
+    headers = {"Content-Length": "2", **of_now, "webhook-signature": signature}
+    assert public_http.post(example.url, b"{}", headers, private=True).status == 204
+    answer = public_http.post(example.url, b"{}", {**headers, **wrong}, private=True)
+    assert answer.status == 400
 
 
 def test_a_message_is_signed_after_the_specification(
@@ -244,6 +277,18 @@ def test_a_success_ends_the_row_of_failures(
     assert (row.failures, row.failing_since, row.paused_until) == (0, None, None)
 
 
+def test_a_success_is_noted_of_the_webhook_as_it_is_by_then(webhook: Webhook, at: datetime) -> None:
+    """Another sender may have noted a failure meanwhile, and staff may have deleted it."""
+    claimed = stored(webhook)
+    webhook.note_failure(at, None, gone=False)
+    claimed.note_success()
+    assert stored(webhook).failing_since is None
+    webhook.note_failure(at, None, gone=False)
+    failing = stored(webhook)
+    webhook.remove(webhook.created_by)
+    failing.note_success()
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("is_date", [False, True])
 def test_retry_after_pauses_the_webhook(
@@ -264,10 +309,11 @@ def test_retry_after_pauses_the_webhook(
     assert state(other)[0] == "sent"
 
 
+@pytest.mark.parametrize("value", ["999999999", "9" * 500, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_no_retry_after_is_longer_than_six_hours(
-    receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime
+    receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime, value: str
 ) -> None:
-    receiver.reply = lambda received: (503, {"Retry-After": "999999999"})
+    receiver.reply = lambda received: (503, {"Retry-After": value})
     queue()
     send_due_webhooks(at)
     until = paused(webhook)
@@ -294,12 +340,13 @@ def test_410_disables_the_webhook_at_once(
 def test_staff_get_a_mail_about_a_webhook_that_was_disabled(
     receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime, mailoutbox: list[Any]
 ) -> None:
-    """Its author and superusers, at verified addresses; not once it is active again."""
+    """Its author and superusers, whose addresses `createsuperuser` leaves unverified; not once it
+    is active again.
+    """
     receiver.reply = lambda received: (410, {})
-    verified = {"email_verified_at": at}
-    author, boss = StaffFactory(**verified), SuperuserFactory(**verified)
-    for other in (StaffFactory(**verified), SuperuserFactory(), UserFactory(**verified)):
-        assert other.email not in {author.email, boss.email}
+    boss, author = webhook.created_by, StaffFactory()
+    others = StaffFactory(), SuperuserFactory(is_active=False), UserFactory()
+    assert {each.email_verified_at for each in (boss, author, *others)} == {None}
     webhook.revise(created_by=author)
     queue()
     send_due_webhooks(at)
@@ -367,6 +414,31 @@ def test_a_sender_that_dies_after_the_claim_leaves_it_to_another_with_the_same_i
     assert send_due_webhooks(at + LEASE + SECOND) == 1
     assert [each.key for each in receiver.received] == [message.header_id] * 2
     assert state(message) == ("sent", 2, "")
+
+
+@pytest.fixture
+def _signals_are_caught() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    interrupts.catch()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals_are_caught")
+def test_a_signal_to_end_lets_the_attempt_at_hand_be_noted_and_no_other_begin(
+    receiver: Receiver, queue: Queue, at: datetime
+) -> None:
+    def end_the_sender(received: Received) -> Reply:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return OK
+
+    receiver.reply = end_the_sender
+    first, second = queue(1), queue(2)
+    with pytest.raises(KeyboardInterrupt):
+        send_due_webhooks(at)
+    assert state(first) == ("sent", 1, "")
+    assert state(second) == ("waiting", 0, "")
 
 
 def test_a_note_after_a_replay_does_not_undo_the_replay(queue: Queue, at: datetime) -> None:

@@ -23,15 +23,16 @@ LARGEST = 64 * 1024  # bytes; a message of the clinic has less than one KiB
 class Receiver(BaseHTTPRequestHandler):
     """Answers 204 once a message is stored, 400 if its signature is wrong."""
 
-    secret = os.environ.get("WEBHOOK_SECRET", "")
+    secret = ""
     file = "messages.sqlite3"
+    timeout = 10  # seconds that a sender may be silent
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(min(length, LARGEST))
         try:
+            length = int(self.headers["Content-Length"] or 0)
+            body = self.rfile.read(max(0, min(length, LARGEST)))
             message = Webhook(self.secret).verify(body, dict(self.headers.items()))
-        except WebhookVerificationError:
+        except (WebhookVerificationError, ValueError):  # the second for what is no signature at all
             self.answer(400)
             return
         self.store(self.headers["webhook-id"], message)
@@ -56,4 +57,5 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    Receiver.secret = os.environ["WEBHOOK_SECRET"]
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()

@@ -164,7 +164,8 @@ def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("120", 120.0), ("soon", None), ("-5", None), ("9" * 30, 86400.0)]
+    ("value", "seconds"),
+    [("120", 120.0), ("soon", None), ("-5", None), ("9" * 10, 86400.0), ("9" * 500, 86400.0)],
 )
 def test_a_redirect_is_an_answer_and_retry_after_is_read(value: str, seconds: float | None) -> None:
     lines = ("Location: http://127.0.0.1:1/", f"Retry-After: {value}")
@@ -190,6 +191,16 @@ def stay_silent(connection: socket.socket) -> None:
 def test_a_slow_answer_ends_at_the_deadline(talk: Callable[[socket.socket], object]) -> None:
     with listening(talk) as port, pytest.raises(NoAnswer, match=r"^timeout$"):
         post(f"http://127.0.0.1:{port}/", b"", {}, private=True, seconds=0.2)
+
+
+def test_an_answer_may_take_all_of_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the few seconds only in which the connection has to be there."""
+    timeouts: list[float] = []
+    monkeypatch.setattr(socket.socket, "settimeout", lambda _, seconds: timeouts.append(seconds))
+    with listening(answering(204)) as port:
+        post(f"http://127.0.0.1:{port}/", b"", {}, private=True)
+    assert timeouts[0] == public_http.STEP_SECONDS
+    assert timeouts[-1] > public_http.STEP_SECONDS
 
 
 def test_an_endless_body_is_read_no_further_than_the_limit() -> None:
