@@ -5,9 +5,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
-from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext
 
+from accounts.languages import first_supported
+from accounts.letters import Letter
 from accounts.messages import EMAIL, Message, MessageKind
 from accounts.models import OutgoingMessage
 from appointment.models.webhook import Webhook
@@ -20,17 +22,37 @@ class WebhookDisabled(MessageKind):
     about = "webhook"
 
     def compose(self, row: Any, at: datetime) -> Message | None:
-        """Return the mail; None where the webhook is active again or deleted, or staff have gone.
+        """Return the mail in the language of the account.
 
-        It names the host and no more of the address, which may hold a secret.
+        None if the webhook is active again or deleted, or the account works here no more.
         """
         webhook = Webhook.objects.filter(pk=row.object_id, is_active=False).first()
         user = staff_to_tell().filter(pk=row.user_id).first()
         if webhook is None or user is None:
             return None
-        context = {"webhook": webhook, "gone": webhook.disabled_reason == Webhook.Disabled.GONE}
-        text = render_to_string("appointment/messages/webhook_disabled.txt", context)
-        return Message(EMAIL, user.email, gettext("A webhook was switched off"), text)
+        with translation.override(first_supported(user.language)):
+            return _letter(webhook).to(user.email)
+
+
+def _letter(webhook: Webhook) -> Letter:
+    """Return the letter; it names only the host of the URL, whose other parts may hold a secret."""
+    text = gettext(
+        "Every attempt to send to %(host)s has failed for a day, so %(webhook)s was switched off."
+    )
+    if webhook.disabled_reason == Webhook.Disabled.GONE:
+        text = gettext(
+            "The receiver at %(host)s has answered that it wants no more messages (410), so "
+            "%(webhook)s was switched off."
+        )
+    then = gettext(
+        "Nothing is sent there until you activate it in the admin, under Webhooks. You can then "
+        "send again the messages that failed, but not what happens until then."
+    )
+    return Letter(
+        subject=gettext("A webhook was switched off"),
+        heading=gettext("A webhook was switched off"),
+        paragraphs=(text % {"host": webhook.host, "webhook": webhook}, then),
+    )
 
 
 def staff_to_tell() -> Any:

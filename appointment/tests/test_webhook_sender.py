@@ -354,6 +354,17 @@ def test_staff_get_a_mail_about_a_webhook_that_was_disabled(
     assert {mail.to[0] for mail in mailoutbox} == {author.email, boss.email}
     assert f"Webhook {webhook.pk} was switched off" in mailoutbox[0].body
     assert webhook.secret not in mailoutbox[0].body
+    [(html, media_type)] = mailoutbox[0].alternatives
+    assert (f"Webhook {webhook.pk}" in html, media_type) == (True, "text/html")
+    author.revise(language="es")
+    queue_mails(webhook)
+    send_due(timezone.now())
+    subjects = {mail.to[0]: mail.subject for mail in mailoutbox[2:]}
+    assert subjects == {
+        boss.email: "A webhook was switched off",
+        author.email: "Se ha desactivado un webhook",
+    }
+    del mailoutbox[2:]
     queue_mails(webhook)
     webhook.revise(is_active=True)
     send_due(timezone.now())
