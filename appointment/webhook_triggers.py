@@ -50,6 +50,7 @@ OF_OFFER = """INSERT INTO appointment_webhookdelivery (webhook_id, event_type, m
 SUBSCRIBED = "hook.is_active AND {find}(' ' || hook.events || ' ', ' ' || told.type || ' ') > 0"
 POSTGRES = {"uuid": "gen_random_uuid()", "subscribed": SUBSCRIBED.format(find="strpos")}
 SQLITE = {"uuid": "lower(hex(randomblob(16)))", "subscribed": SUBSCRIBED.format(find="instr")}
+# EXPIRES_AFTER as SQL: to change it takes a migration that calls `install`.
 EXPIRES = {"postgresql": "{} + interval '26 hours'", "sqlite": "datetime({}, '+26 hours')"}
 POSTGRES_FUNCTION = """CREATE FUNCTION {table}_webhooks() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN {insert} RETURN NULL; END $$"""

@@ -7,15 +7,15 @@ from django.db.models import Q
 
 from accounts.models import OutgoingMessage
 from appointment.models import Appointment, AppointmentEvent
+from appointment.models.event import CHANGES_CALENDARS
 from doctor.models import Slot
 from doctor.wall_time import A_DAY
 
 Kind = AppointmentEvent.Kind
 A_MOMENT = timedelta(minutes=5)
 BOOKED, MOVED, CANCELED, REMINDER = "booked", "moved", "canceled", "reminder"
-UNCANCELED = Q(kind=Kind.UNDONE, undoes=Kind.CANCELED)
-# The events that change when or whether the visit takes place: what was said before is not true.
-CHANGES = Q(kind__in=(Kind.BOOKED, Kind.RESCHEDULED, Kind.ZONE_CHANGED, Kind.CANCELED)) | UNCANCELED
+# The events after which an earlier message about the visit is no longer true.
+CHANGES = Q(kind=Kind.BOOKED) | CHANGES_CALENDARS
 MOVES = (Kind.RESCHEDULED, Kind.ZONE_CHANGED)
 
 

@@ -52,9 +52,7 @@ class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
 
     def changing_calendars(self) -> Self:
         """Events that change the time, the place or the status in the calendar entry of a visit."""
-        kinds = self.model.Kind
-        taken_back = models.Q(kind=kinds.UNDONE, undoes=kinds.CANCELED)
-        return self.filter(models.Q(kind__in=self.model.OF_CALENDARS) | taken_back)
+        return self.filter(CHANGES_CALENDARS)
 
     def up_to(self, event: int | None) -> Self:
         """Return the events up to the one with this key; all of them for None."""
@@ -97,7 +95,6 @@ class AppointmentEvent(InsertOnlyModel):
         CALLED = "called", _("Called, no answer")
 
     BY_PATIENTS = (Kind.BOOKED, Kind.CANCELED, Kind.RESCHEDULED)  # the others are for staff
-    OF_CALENDARS = (Kind.RESCHEDULED, Kind.ZONE_CHANGED, Kind.CANCELED)
     UNDOABLE = (Kind.CHECKED_IN, Kind.COMPLETED, Kind.NO_SHOW, Kind.CANCELED)
 
     class Role(models.TextChoices):
@@ -163,3 +160,10 @@ class AppointmentEvent(InsertOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {instant_text(self.at, self.appointment.location.zone)}"
+
+
+Kind = AppointmentEvent.Kind
+# A cancelation that was undone changes the entry too.
+CHANGES_CALENDARS = models.Q(
+    kind__in=(Kind.RESCHEDULED, Kind.ZONE_CHANGED, Kind.CANCELED)
+) | models.Q(kind=Kind.UNDONE, undoes=Kind.CANCELED)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from appointment.models import Appointment, AppointmentEvent, EventType, Webhook, WebhookDelivery
 from appointment.models.erasure import anonymize_for
+from appointment.models.webhook_delivery import EXPIRES_AFTER
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.waitlist import waiting
 from appointment.tests.webhooks import make_webhook
@@ -58,9 +59,11 @@ def test_each_event_of_a_visit_queues_a_message_with_the_keys_of_that_moment(
         (EventType.COMPLETED, about(visit, second, "completed")),
         (EventType.NO_SHOW, about(visit, second, "no_show")),
     ]
+    rows = WebhookDelivery.objects.order_by("pk")
     events = list(visit.events.order_by("pk").values_list("pk", "at"))
-    rows = WebhookDelivery.objects.order_by("pk").values_list("event", "occurred_at")
-    assert list(rows) == events
+    assert list(rows.values_list("event", "occurred_at")) == events
+    lives = [row.expires_at - row.created_at for row in rows]
+    assert all(abs(each - EXPIRES_AFTER) <= timedelta(seconds=1) for each in lives)
 
 
 def test_a_live_visit_that_is_deleted_as_a_mistake_queues_a_cancelation(webhook: Webhook) -> None:
