@@ -6,19 +6,19 @@ from itertools import cycle
 from pathlib import Path
 
 from tests.database import Database
-from tests.drills.mail_server import LATER, REFUSED, MoodyServer
+from tests.drills.mail_server import LATER, REFUSED, UnreliableServer
 from tests.drills.messages import Workers, cancelations, fill, left, rows_of, send_the_rest
 from tests.live import BareServer
 from tests.threads import becomes_true
 
-MOODS = ("fine", "slow", "fine", "dying", "fine", "away")
+BEHAVIORS = ("fine", "slow", "fine", "dying", "fine", "away")
 DIALOGUE = 5  # seconds, at most, of one mail with this server when it is slow
 
 
-def test_killed_workers_and_a_moody_server_lose_no_message(
+def test_killed_workers_and_an_unreliable_server_lose_no_message(
     database: Database, tmp_path: Path, sized, report
 ) -> None:
-    number, mails = sized(10_000), MoodyServer()
+    number, mails = sized(10_000), UnreliableServer()
     server = BareServer(database.create_database("messages"), tmp_path / "log", EMAIL_URL=mails.url)
     fill(server, number)
     workers = Workers(server, 4)
@@ -27,7 +27,7 @@ def test_killed_workers_and_a_moody_server_lose_no_message(
         with workers.running():
             wait_for_mails(mails, 1, 60)
             with cancelations(server, 20, number / 60, number) as committed:
-                vex(workers, mails, sized(60), number)
+                kill_workers(workers, mails, sized(60), number)
             assert becomes_true(lambda: not left(server)[0], 600)
         took = time.monotonic() - began
         send_the_rest(server)
@@ -35,23 +35,23 @@ def test_killed_workers_and_a_moody_server_lose_no_message(
     assert_each_once(server, mails, committed, workers.kills, report)
 
 
-def vex(workers: Workers, mails: MoodyServer, kills: int, number: int) -> None:
-    """Kill workers until most mails are accepted, while the server changes its mood."""
-    kills = max(len(MOODS), kills)
-    for kill, mood in zip(range(1, kills + 1), cycle(MOODS), strict=False):
-        mails.mood = mood
-        wait_for_mails(mails, number * 0.8 * kill / kills, 1 if mood == "away" else 4)
+def kill_workers(workers: Workers, mails: UnreliableServer, kills: int, number: int) -> None:
+    """Kill workers until most mails are accepted, while the server changes its behavior."""
+    kills = max(len(BEHAVIORS), kills)
+    for kill, behavior in zip(range(1, kills + 1), cycle(BEHAVIORS), strict=False):
+        mails.behavior = behavior
+        wait_for_mails(mails, number * 0.8 * kill / kills, 1 if behavior == "away" else 4)
         workers.kill_one()
-    mails.mood = "fine"
+    mails.behavior = "fine"
 
 
-def wait_for_mails(mails: MoodyServer, number: float, seconds: float) -> None:
+def wait_for_mails(mails: UnreliableServer, number: float, seconds: float) -> None:
     """Wait until the server has accepted so many mails, for some seconds at most."""
     becomes_true(lambda: len(mails.accepted) >= number, seconds)
 
 
 def assert_each_once(
-    server: BareServer, mails: MoodyServer, committed: dict[int, float], kills: int, report
+    server: BareServer, mails: UnreliableServer, committed: dict[int, float], kills: int, report
 ) -> None:
     """Compare what the server accepted with what the database says."""
     rows = rows_of(server)

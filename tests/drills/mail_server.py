@@ -85,8 +85,8 @@ class Session(StreamRequestHandler):
         self.wfile.write(f"{text}\r\n".encode())
 
 
-class MoodyServer(MailServer):
-    """A mail server that is fine, slow, dying in mid-dialogue or away, as its `mood` says.
+class UnreliableServer(MailServer):
+    """A mail server that is fine, slow, dying in mid-dialogue or away, as its `behavior` says.
 
     It keeps what it accepted: the Message-ID, the recipient, and when by the clock of the wall.
     It refuses the recipients of REFUSED, and tells those of LATER once to come back.
@@ -94,26 +94,26 @@ class MoodyServer(MailServer):
 
     def __init__(self) -> None:
         super().__init__("550 no such mailbox", 0)
-        self.RequestHandlerClass = MoodySession
-        self.mood = "fine"
+        self.RequestHandlerClass = UnreliableSession
+        self.behavior = "fine"
         self.accepted: list[tuple[str, str, float]] = []
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing: clients are killed, and connections dropped."""
 
 
-class MoodySession(Session):
-    """One connection to a MoodyServer."""
+class UnreliableSession(Session):
+    """One connection to an UnreliableServer."""
 
-    server: MoodyServer
+    server: UnreliableServer
 
     def handle(self) -> None:
         """Hang up at once if the server is away."""
-        if self.server.mood != "away":
+        if self.server.behavior != "away":
             super().handle()
 
     def _answer(self, verb: str, line: str) -> str:
-        if self.server.mood == "dying" and random() < DEATHS:
+        if self.server.behavior == "dying" and random() < DEATHS:
             raise ConnectionAbortedError
         if verb != "DATA":
             answer = super()._answer(verb, line)
@@ -121,7 +121,7 @@ class MoodySession(Session):
             return "450 later" if verb == "RCPT" and LATER in line and is_first else answer
         self._reply("354 go on")
         mail = b"".join(iter(self.rfile.readline, b".\r\n"))
-        if self.server.mood == "dying" and random() < DEATHS:
+        if self.server.behavior == "dying" and random() < DEATHS:
             raise ConnectionAbortedError
         found = MESSAGE_ID.search(mail.decode(errors="replace"))
         assert found
@@ -129,5 +129,5 @@ class MoodySession(Session):
         return "250 ok"
 
     def _reply(self, text: str) -> None:
-        time.sleep(REPLY_SECONDS * (9 if self.server.mood == "slow" else 0))
+        time.sleep(REPLY_SECONDS * (9 if self.server.behavior == "slow" else 0))
         super()._reply(text)
