@@ -1,8 +1,9 @@
 """Sends the messages of webhooks: a job of `appointment.scheduler`, in any number of processes.
 
 A message is claimed, posted, and noted, each by itself. A process that dies in between leaves it
-claimed; another one sends it again after the lease, with the same id. No webhook waits for another:
-a thread posts to each, and after a failure a webhook has no further attempt in the round.
+claimed; another one sends it again after the lease, with the same id. A thread posts to each
+webhook, so that several slow ones cost a round no more than one does. After a failure a webhook has
+no further attempt in the round.
 """
 
 import logging
