@@ -2,7 +2,8 @@
 
 It claims a message, posts it and notes the outcome, each in a transaction of its own. If a process
 dies in between, another one sends the message again after the lease, with the same id. A thread
-posts to each webhook, so that none waits for another. One that fails is left until the next round.
+posts to each webhook, so that a round with several slow ones takes no longer than with one. One
+that fails is left until the next round.
 """
 
 import logging

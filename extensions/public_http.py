@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +31,7 @@ from urllib3.util import Retry, parse_url
 
 TOTAL_SECONDS = 10.0  # of a POST: DNS, connection, TLS, and the head of the answer
 STEP_SECONDS = 3.0  # of DNS; of a connection; of the handshake of TLS
-MOST_ADDRESSES = 2  # of a host, that are tried
+MOST_ADDRESSES = 4  # of a host, that are tried: those of IPv6 may all be out of reach
 MOST_READ = 64 * 1024  # bytes of the body of an answer
 LONGEST_RETRY_AFTER = 24 * 60 * 60  # seconds
 MAX_URL = 500
@@ -108,12 +108,7 @@ def is_public(address: str) -> bool:
             return is_public(str(ip.ipv4_mapped))
         if ip not in GLOBAL_V6:  # leaves out NAT64 (64:ff9b::/96) too
             return False
-    return _is_global(ip) and not any(ip in network for network in NEVER)
-
-
-def _is_global(ip: IPv4Address | IPv6Address) -> bool:
-    no_host = ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local
-    return ip.is_global and not no_host and not ip.is_private and not ip.is_unspecified
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in NEVER)
 
 
 def parse(url: str, private: bool = False) -> Target:
@@ -182,14 +177,12 @@ def _in_time(target: Target) -> list[str]:
 # --- POST -----------------------------------------------------------------------------------------
 
 
-def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, private: bool = False, seconds: float = 0
-) -> Answer:
-    """POST the body within `seconds` (TOTAL_SECONDS if 0); return the answer, whatever its status.
+def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = False) -> Answer:
+    """POST the body within TOTAL_SECONDS; return the answer, whatever its status.
 
     Raises UrlRefused, before anything is sent, and NoAnswer.
     """
-    deadline = time.monotonic() + (seconds or TOTAL_SECONDS)
+    deadline = time.monotonic() + TOTAL_SECONDS
     target = parse(url, private)
     addresses = checked_addresses(target, private)
     try:

@@ -9,13 +9,16 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import AllSitesAdminMixin
 from accounts.requests import signed_in_user
+from appointment.exceptions import WebhookInactive
 from appointment.models import DeliveryState, EventType, Webhook, WebhookDelivery
 from appointment.models.webhook import joined
+from appointment.models.webhook_delivery import WebhookDeliveryQuerySet
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
@@ -28,7 +31,7 @@ class WebhookForm(PartialUpdateForm):
     """The address and the events of a webhook; the secret is in no form."""
 
     events = forms.MultipleChoiceField(
-        label=_("events"), widget=forms.CheckboxSelectMultiple, choices=[]
+        label=capfirst(_("events")), widget=forms.CheckboxSelectMultiple, choices=[]
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -136,7 +139,7 @@ class WebhookAdmin(AllSitesAdminMixin, DomainActionAdmin):
             return
         since = datetime.combine(day, time(), UTC)
         of_webhooks = WebhookDelivery.objects.filter(webhook__in=queryset, occurred_at__gte=since)
-        _tell_replayed(self, request, of_webhooks.replay())
+        _replay(self, request, of_webhooks)
         for webhook in queryset:
             self.log_change(request, webhook, f"Sent again since {day}.")
 
@@ -220,6 +223,10 @@ class WebhookDeliveryAdmin(AllSitesAdminMixin, ReadOnlyAdmin):
     sortable_by = ("occurred_at",)
     actions = ("replay",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
+        """Leave out the messages of webhooks that are deleted, which wait to be deleted too."""
+        return super().get_queryset(request).filter(webhook__in=Webhook.objects.all())
+
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Whether the user may send messages again."""
         user = signed_in_user(request)
@@ -229,7 +236,7 @@ class WebhookDeliveryAdmin(AllSitesAdminMixin, ReadOnlyAdmin):
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
         """Send the messages again, with the ids that they had."""
         rows = WebhookDelivery.objects.filter(pk__in=[row.pk for row in queryset])
-        _tell_replayed(self, request, rows.replay())
+        _replay(self, request, rows)
 
     @admin.display(description=_("state"))
     def state(self, message: WebhookDelivery) -> str:
@@ -247,9 +254,13 @@ class WebhookDeliveryAdmin(AllSitesAdminMixin, ReadOnlyAdmin):
         return message.header_id
 
 
-def _tell_replayed(page: Any, request: HttpRequest, number: int) -> None:
+def _replay(page: Any, request: HttpRequest, rows: WebhookDeliveryQuerySet) -> None:
+    """Send these messages again, and tell the user how many, and if a webhook is not active."""
+    number = rows.replay()
     text = ngettext("%(n)d message is sent again.", "%(n)d messages are sent again.", number)
     page.message_user(request, text % {"n": number}, messages.SUCCESS)
+    if rows.filter(webhook__is_active=False).exists():
+        page.message_user(request, WebhookInactive.message, messages.ERROR)
 
 
 def _at(instant: datetime) -> str:

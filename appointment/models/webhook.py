@@ -32,6 +32,7 @@ BOTH_SECRETS = timedelta(hours=24)  # after a rotation
 FAILING = timedelta(hours=24)  # without a success, and the webhook is disabled
 FIRST_PAUSE = timedelta(seconds=5)  # doubled with each failure in a row
 LONGEST_PAUSE = timedelta(minutes=5)
+NO_FAILURE: dict[str, Any] = {"failures": 0, "failing_since": None, "paused_until": None}
 Action = AuditEvent.Action
 
 
@@ -157,11 +158,12 @@ class Webhook(PartialUpdateModel):
     def change(self, by: User, **changes: Any) -> None:
         """Change the URL, the events or `is_active`.
 
-        Activating clears the failures: messages that wait and those of later events are sent.
+        Activating a webhook or changing its URL clears its failures: messages that wait are sent.
         Raises ValidationError as `register` does, and DoesNotExist for a deleted webhook.
         """
         if "url" in changes and changes["url"] != self.url:
             validate_url(changes["url"])
+            changes |= NO_FAILURE
         if "events" in changes:
             changes["events"] = joined(changes["events"])
         active = changes.get("is_active", self.is_active)
@@ -218,8 +220,7 @@ class Webhook(PartialUpdateModel):
         AuditEvent.objects.record(action, self, actor=by, role=role)
 
     def _enabled(self) -> dict[str, Any]:
-        none = {"disabled_at": None, "failing_since": None, "paused_until": None}
-        return {**none, "disabled_reason": "", "failures": 0, "is_active": True}
+        return {**NO_FAILURE, "disabled_at": None, "disabled_reason": "", "is_active": True}
 
     def _disabled(self, reason: str, at: datetime | None = None) -> dict[str, Any]:
         at = at or timezone.now()
@@ -237,7 +238,7 @@ class Webhook(PartialUpdateModel):
     def note_success(self) -> None:
         """Clear the failures in a row, if the stored row has any."""
         failing = type(self).objects.filter(pk=self.pk, failures__gt=0)
-        failing.update(failures=0, failing_since=None, paused_until=None)
+        failing.update(**NO_FAILURE)
 
     def note_failure(self, at: datetime, retry_after: timedelta | None, gone: bool) -> bool:
         """Note a failed attempt, and pause the webhook; return whether this disables it.

@@ -90,11 +90,13 @@ class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
     def replay(self, at: datetime | None = None) -> int:
         """Queue these messages once more, with the same id and content; return how many.
 
-        They are tried at once, those that wait as well, and after a failure for a day.
+        They are tried at once, those that wait as well, and after a failure for a day. Messages of
+        an inactive webhook stay as they are.
         """
         at = at or timezone.now()
         due = {"created_at": at, "due_at": at, "expires_at": at + EXPIRES_AFTER}
-        return self.update(**due, attempts=0, sent_at=None, given_up_at=None, failure="")
+        unsent = {"attempts": 0, "sent_at": None, "given_up_at": None, "failure": ""}
+        return self.filter(webhook__is_active=True).update(**due, **unsent)
 
     def delete_old(self, at: datetime) -> int:
         """Delete messages of events of more than 30 days ago; return how many.

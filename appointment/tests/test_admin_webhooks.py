@@ -80,6 +80,30 @@ def test_messages_are_sent_again_with_their_ids(office: AdminClient) -> None:
     assert sorted(rows.values_list("message_id", flat=True)) == sorted(ids)
 
 
+def test_to_send_again_to_a_webhook_that_is_not_active_is_refused(office: AdminClient) -> None:
+    webhook = make_webhook()
+    message = webhook.send_test()
+    WebhookDelivery.objects.update(given_up_at=timezone.now())
+    webhook.change(webhook.created_by, is_active=False)
+    since = f"{timezone.now():%Y-%m-%d}"
+    for answer in (
+        run(office, "replay", message),
+        run(office, "replay_since", webhook, since=since),
+    ):
+        assert "0 messages are sent again." in answer
+        assert "Activate it first." in answer
+    assert not WebhookDelivery.objects.unsent().exists()
+
+
+def test_messages_of_a_deleted_webhook_are_not_counted(office: AdminClient) -> None:
+    kept, deleted = make_webhook(), make_webhook("https://gone.example/")
+    message, gone = kept.send_test(), deleted.send_test()
+    deleted.remove(deleted.created_by)
+    shown = office.get(page(WebhookDelivery)).context["cl"]
+    assert (shown.result_count, [row.pk for row in shown.result_list]) == (1, [message.pk])
+    assert office.status(page(gone, "change")) == 302
+
+
 def test_the_list_filters_by_what_became_of_messages(office: AdminClient) -> None:
     webhook = make_webhook()
     done, failed = webhook.send_test(), webhook.send_test()

@@ -1,11 +1,13 @@
 """Staff of all sites with the permission register webhooks; a secret is shown once."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connections
+from django.utils import timezone
 from rest_framework.test import APIClient
 from standardwebhooks import Webhook as Signer
 
@@ -110,6 +112,18 @@ def test_a_webhook_is_changed_activated_and_deleted(api: APIClient) -> None:
     assert webhook.url == "https://hook.example/"
     assert api.delete(path).status_code == 204
     assert not Webhook.objects.exists()
+
+
+def test_another_address_starts_without_the_failures_of_the_old_one(api: APIClient) -> None:
+    """It was refused for a day: else the first failure of the new one would disable it."""
+    since = timezone.now() - timedelta(hours=23)
+    webhook = make_webhook(failures=9, failing_since=since, paused_until=since)
+    path = f"{PATH}{webhook.pk}/"
+    api.patch(path, {"url": webhook.url})
+    assert Webhook.objects.get().failures == 9
+    api.patch(path, {"url": "https://new.example/"})
+    webhook = Webhook.objects.get()
+    assert (webhook.failures, webhook.failing_since, webhook.paused_until) == (0, None, None)
 
 
 def test_a_test_is_queued_and_listed_and_refused_where_nothing_is_sent(api: APIClient) -> None:

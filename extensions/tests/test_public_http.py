@@ -156,6 +156,16 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     assert f"\r\nHost: hook.example:{port}\r\n".encode() in requests[0]
 
 
+def test_the_other_addresses_are_tried_where_the_first_are_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of IPv6 are at a machine without a route for it."""
+    found = resolving("::1", "::1", "127.0.0.1")
+    monkeypatch.setattr(public_http, "resolve", found)
+    with listening(answering(204)) as port:
+        assert post(f"http://hook.example:{port}/", b"", {}, private=True).status == 204
+
+
 def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -188,9 +198,12 @@ def stay_silent(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("talk", [drip, stay_silent])
-def test_a_slow_answer_ends_at_the_deadline(talk: Callable[[socket.socket], object]) -> None:
+def test_a_slow_answer_ends_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], object]
+) -> None:
+    monkeypatch.setattr(public_http, "TOTAL_SECONDS", 0.2)
     with listening(talk) as port, pytest.raises(NoAnswer, match=r"^timeout$"):
-        post(f"http://127.0.0.1:{port}/", b"", {}, private=True, seconds=0.2)
+        post(f"http://127.0.0.1:{port}/", b"", {}, private=True)
 
 
 def test_an_answer_may_take_all_of_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
