@@ -1,16 +1,17 @@
 """Sends the messages of the queue, in rounds; any number of processes may do so at once.
 
 A message is sent twice only if the process dies, or the server falls silent, between the server's
-yes and the note of it. Its key is the same at both tries: the Message-ID of a mail tells the second
-one from the first.
+yes and the note of it. A database that is away at that moment is waited for. The key of a message
+is the same at both tries: the Message-ID of a mail tells the second one from the first.
 """
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 
+from django.db import Error, connections
 from django.utils import timezone
 
 from accounts.channels import NotSent, OpenChannels, Trouble, is_on
@@ -23,12 +24,14 @@ from extensions.interrupts import deferred
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 100
+ROUND_SECONDS = 20.0  # no message begins later in a round, for which the process's other jobs wait
 # Of a whole dialogue with a server; with the connecting before it, less than the lease.
 MESSAGE_SECONDS = 120.0
 MAX_TRIES = 20  # the doubled waits allow 11 in a day, and whoever asks again allows one more
 MAX_FAULTS = 5  # tries of a message that cannot be made
 MAX_PER_HOUR = 10  # tries at one address: enough to reach its owner, too few to flood the mailbox
 PUT_OFF = timedelta(minutes=10)  # a mail of which the hour has had its ten tries
+NOTE_PAUSE = 1.0  # seconds until a database that was away is asked again to note a server's yes
 AWAY_PAUSE = timedelta(seconds=5)  # until a server that was away is asked again
 SLOW_PAUSE = timedelta(minutes=1)  # until a domain that fails slowly is asked again
 KEPT_ABOUT_VISITS = timedelta(days=90)  # messages, after they were sent or given up
@@ -36,7 +39,7 @@ KEPT_OF_ACCOUNTS = timedelta(days=7)
 
 
 class Round:
-    """One round: at most BATCH_SIZE messages, until each server that they need is away.
+    """One round: at most BATCH_SIZE messages, until ROUND_SECONDS are over or each server is away.
 
     A channel is away without a connection, or if its server ends the session over two messages in
     a row; over one, that message alone is put off.
@@ -58,8 +61,11 @@ class Round:
     def run(self) -> int:
         """Send what is due; return how many messages were sent."""
         OutgoingMessage.objects.delete_unaddressed(self.now)
+        ends_at = monotonic() + ROUND_SECONDS
         with OpenChannels() as channels:
             for _ in range(BATCH_SIZE):
+                if monotonic() >= ends_at:
+                    break
                 with deferred():
                     self.at = self.now
                     row = OutgoingMessage.objects.claim_next(self.at, self._turns, self.away)
@@ -121,17 +127,30 @@ class Round:
     def _send(self, row: OutgoingMessage, message: Message, channels: OpenChannels) -> None:
         if not row.is_safe(self.now, MESSAGE_SECONDS):
             return  # the process stood still: another one may send it when the lease ends
-        began = time.monotonic()
+        began = monotonic()
         try:
             with within(MESSAGE_SECONDS):
                 receipt = channels[row.channel].send(message)
         except NotSent:
             if message.channel == EMAIL:
-                self._turns.note_failure(message.to, time.monotonic() - began)
+                self._turns.note_failure(message.to, monotonic() - began)
             raise
-        row.note_sent(receipt)
+        self._note_sent(row, receipt)
         self.sent += 1
         self._last[row.channel] = None
+
+    def _note_sent(self, row: OutgoingMessage, receipt: str) -> None:
+        """Note the server's yes; while the database is away, until the lease ends."""
+        while True:
+            try:
+                row.note_sent(receipt)
+            except Error as error:
+                if not is_outage(error) or not row.is_safe(self.now, NOTE_PAUSE):
+                    raise
+                connections.close_all()
+                sleep(NOTE_PAUSE)
+            else:
+                return
 
     def _note(self, row: OutgoingMessage, failure: NotSent) -> None:
         """Note a failure; give up what will never be accepted."""
@@ -143,7 +162,7 @@ class Round:
         self._last[row.channel] = failure.trouble
         maybe = before is failure.trouble is Trouble.MAYBE_AWAY
         if failure.trouble is Trouble.SERVER_AWAY or maybe:
-            self.away |= {row.channel, AS_CHOSEN} if row.channel == EMAIL else {row.channel}
+            self.away.add(row.channel)
 
 
 def send_due(at: datetime) -> int:
@@ -159,15 +178,15 @@ def patient_sender() -> Callable[[datetime], int]:
 
     After a round in which a server was away, it does nothing for AWAY_PAUSE.
     """
-    resumes_at: datetime | None = None
+    resumes_at = 0.0
 
     def send(at: datetime) -> int:
         nonlocal resumes_at
-        if resumes_at is not None and at < resumes_at:
+        if monotonic() < resumes_at:
             return 0
         sending = Round(at)
         sent = sending.run()
-        resumes_at = sending.now + AWAY_PAUSE if sending.away else None
+        resumes_at = monotonic() + AWAY_PAUSE.total_seconds() if sending.away else 0.0
         return sent
 
     return send

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.channels import Channel, NotSent, Trouble
@@ -126,6 +127,18 @@ def test_a_channel_that_is_away_holds_back_its_own_messages_alone(
     assert OutgoingMessage.objects.filter(channel=SMS, attempts=0).count() == 2
 
 
+def test_a_mail_server_that_is_away_holds_back_no_other_channel(
+    probe: ProbeKind, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EmailChannel, "send", AwayChannel.send)
+    queue(1)
+    queue(2)
+    wanted = iter([(EMAIL,), (SMS,)])
+    monkeypatch.setattr(probe, "channels", lambda row, at: next(wanted))
+    assert send_due(timezone.now()) == 1
+    assert [path.read_text()[:18] for path in folder.iterdir()] == ["To: p2@example.com"]
+
+
 def test_a_worker_lets_a_server_that_is_away_rest(
     probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,12 +149,24 @@ def test_a_worker_lets_a_server_that_is_away_rest(
         asked.append(to)
         raise NotSent(Trouble.SERVER_AWAY, "ConnectionRefusedError")
 
+    now = timezone.now()
     for number in range(3):
-        queue(number)
-    send, now = patient_sender(), timezone.now()
+        queue(number, channel=EMAIL, due_at=now - timedelta(days=1))
+    send = patient_sender()
     for second in range(8):
-        send(now + second * A_SECOND)
+        monkeypatch.setattr("accounts.sending.monotonic", lambda second=second: second)
+        send(now - second * timedelta(hours=1))  # the clock of the wall is put back meanwhile
     assert len(asked) == 2
+
+
+def test_a_slow_server_holds_up_the_other_jobs_for_a_round_at_most(
+    probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = count(step=4)  # at each look at the clock: two a message
+    monkeypatch.setattr("accounts.sending.monotonic", lambda: next(seconds))
+    for number in range(9):
+        queue(number)
+    assert [len(post()) for _ in range(3)] == [2, 2, 2]
 
 
 def test_a_domain_that_fails_slowly_waits_for_a_later_round(
@@ -218,6 +243,30 @@ def test_a_killed_worker_loses_no_message_and_doubles_only_what_it_could_not_not
     assert send_due(now + 2 * LEASE) == 0
     assert len(mail.outbox) == mails
     assert len({sent.extra_headers["Message-ID"] for sent in mail.outbox}) == 1
+
+
+def test_a_worker_waits_for_the_database_to_note_the_servers_yes(
+    probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, outages = OutgoingMessage.note_sent, [OperationalError("the server is restarted")] * 2
+
+    def note_sent(row: OutgoingMessage, receipt: str) -> None:
+        if outages:
+            raise outages.pop()
+        note(row, receipt)
+
+    monkeypatch.setattr(OutgoingMessage, "note_sent", note_sent)
+    monkeypatch.setattr("accounts.sending.connections.close_all", lambda: None)
+    monkeypatch.setattr("accounts.sending.sleep", lambda seconds: None)
+    queue(7)
+    assert send_due(timezone.now()) == 1
+    assert (len(mail.outbox), stored().sent_at is None, outages) == (1, False, [])
+    outages += [OperationalError("the server is gone")] * 9
+    monkeypatch.setattr("accounts.sending.NOTE_PAUSE", LEASE.total_seconds())
+    queue(8)
+    with pytest.raises(OperationalError):
+        send_due(timezone.now())
+    assert len(outages) == 8, "another process takes the message when the lease ends"
 
 
 def test_a_worker_that_stood_still_past_its_lease_sends_nothing(
