@@ -398,8 +398,12 @@ class OutgoingMessage(QueuedModel):
         self.claimed().update(due_at=until, **before)
 
     def note_sent(self, receipt: str) -> None:
-        """Note that a server has taken the message, and what it calls it."""
-        sent = {"sent_at": timezone.now(), "waits": None, "failure": "", "receipt": receipt[:200]}
+        """Note that a server has taken the message, and what it calls it.
+
+        A receipt that the database would refuse is no reason to send the message again.
+        """
+        name = "".join(filter(str.isprintable, receipt))[:200]
+        sent = {"sent_at": timezone.now(), "waits": None, "failure": "", "receipt": name}
         self.claimed().update(**sent)
 
     def note_failure(self, failure: str, next_try: datetime, is_final: bool) -> None:

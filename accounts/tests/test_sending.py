@@ -69,6 +69,15 @@ def test_a_message_leaves_once_by_each_chosen_channel(probe: ProbeKind, folder: 
     assert text == "To: p7@example.com\nTitle: Hello\n\nhello\n"
 
 
+def test_a_receipt_that_no_database_keeps_sends_no_message_again(
+    probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EmailChannel, "send", lambda self, message: "a\x00b\ud800c")
+    queue(7)
+    assert send_due(timezone.now()) == 1
+    assert (stored().receipt, stored().failure) == ("abc", "")
+
+
 def test_a_channel_that_told_the_fact_already_is_left_out(probe: ProbeKind, folder: Path) -> None:
     queue(7, channel=EMAIL, sent_at=timezone.now())
     probe.wanted = (EMAIL, SMS)
