@@ -8,6 +8,7 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -97,9 +98,24 @@ def strong_key(name: str) -> str:
 
 def web_address(name: str) -> str:
     """Return an http or https URL without its last slash, or ""; raises ImproperlyConfigured."""
-    value = text(name).rstrip("/")
-    if value and not value.startswith(("https://", "http://")):
-        raise ImproperlyConfigured(f"{name} must begin with https:// or http://, not {value!r}.")
+    return endpoint(name).rstrip("/")
+
+
+def endpoint(name: str) -> str:
+    """Return an http or https URL as it stands, or ""; raises ImproperlyConfigured.
+
+    The error does not repeat it: it may hold a key.
+    """
+    value = text(name)
+    try:
+        url = urlsplit(value)
+        is_valid = bool(url.hostname and url.port != 0 and "@" not in url.netloc)
+    except ValueError:  # a malformed host or port
+        is_valid = False
+    if value and not (is_valid and value.startswith(("https://", "http://"))):
+        raise ImproperlyConfigured(
+            f"{name} must begin with https:// or http://, and name a host and no user."
+        )
     return value
 
 
@@ -212,7 +228,7 @@ def channels(production: bool, folder: Path) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {"email": {"BACKEND": "accounts.channels.mail.EmailChannel"}}
     for name in ("sms", "push"):
-        if url := web_address(f"{name.upper()}_URL"):
+        if url := endpoint(f"{name.upper()}_URL"):
             options = {"url": url, "key": text(f"{name.upper()}_KEY")}
             found[name] = {"BACKEND": "accounts.channels.http.HttpChannel", "OPTIONS": options}
         elif not production:
