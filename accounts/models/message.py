@@ -35,7 +35,7 @@ from accounts.messages import (
     kinds,
 )
 from extensions.db.batches import batches
-from extensions.db.queue import QueuedModel, QueuedQuerySet
+from extensions.db.queue import LEASE, QueuedModel, QueuedQuerySet
 
 SIGHT = 1000  # of the newest or the oldest mails, from which the next one is chosen
 AGAIN_FOR = timedelta(days=1)  # how long a message that staff send again is of use
@@ -356,6 +356,12 @@ class OutgoingMessage(QueuedModel):
         """
         of = f"{self.pk} {self.created_at.timestamp()}"
         return salted_hmac("accounts.OutgoingMessage.key", of, algorithm="sha256").hexdigest()[:32]
+
+    @property
+    def is_being_sent(self) -> bool:
+        """Whether a process has claimed it and noted no outcome: it sends it now, or has died."""
+        is_over = self.sent_at or self.given_up_at or self.tried_at is None
+        return not is_over and self.due_at == self.tried_at + LEASE
 
     # --- Sending: the row is claimed ---
 
