@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.message import sanitize_address
 
 ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 # A lost peer is noticed within 11 seconds. DATABASE_URL overrides these by `?name=value`.
@@ -218,6 +219,24 @@ def mail(url: str, base: Path) -> dict[str, Any]:
     if url.startswith("smtp"):
         config["EMAIL_BACKEND"] = "extensions.smtp.EmailBackend"
     return {**config, "EMAIL_FILE_PATH": base / config["EMAIL_FILE_PATH"]}
+
+
+def sender(address: str) -> str:
+    """Return the address from which mails come, such as `The Clinic <clinic@clinic.example>`.
+
+    Raises ImproperlyConfigured for one with which no mail can be sent, such as one whose name has
+    a comma outside of quotation marks.
+    """
+    try:
+        is_valid = address.isprintable() and "@" in sanitize_address(address, "utf-8")
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ImproperlyConfigured(
+            "DEFAULT_FROM_EMAIL must be one address, such as clinic@clinic.example or "
+            '"The Clinic, Ltd." <clinic@clinic.example>.'
+        )
+    return address
 
 
 def channels(production: bool, folder: Path) -> dict[str, dict[str, Any]]:

@@ -109,6 +109,14 @@ def test_an_email_url_names_a_server_or_a_folder() -> None:
         assert environment.mail(url, Path("/base"))["EMAIL_FILE_PATH"] == Path(folder)
 
 
+@pytest.mark.parametrize("address", ["clinic", "Clinic, Ltd. <a@b.example>", "a@b, c@d", "a@b\nx"])
+def test_a_sender_with_whom_every_mail_would_fail_is_refused(address: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DEFAULT_FROM_EMAIL must be one address"):
+        environment.sender(address)
+    for fine in ("a@b.example", '"Clinic, Ltd." <a@b.example>', "Clínica <info@clínica.example>"):
+        assert environment.sender(fine) == fine
+
+
 def test_sms_and_push_are_files_in_a_demo_and_off_in_production(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
