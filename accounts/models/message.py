@@ -153,7 +153,7 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
             with transaction.atomic():
                 self.model.objects.enqueue(mail.kind, mail.address, mail.user)
                 number += mail._settle(at, by)
-        until = Case(When(expires_at__lte=at, then=Value(at + AGAIN_FOR)), default=F("expires_at"))
+        until = Case(When(expires_at__gt=at, then=F("expires_at")), default=Value(at + AGAIN_FOR))
         fresh = {"given_up_at": None, "attempts": 0, "tried_at": None, "due_at": at}
         keys = self.dead().filter(object_id__isnull=False).values_list("pk", flat=True)
         for batch in batches(list(keys), ROWS_PER_STATEMENT):
