@@ -1,16 +1,17 @@
 """Sends the messages of the queue, in rounds; any number of processes may do so at once.
 
 A message is sent twice only if the process dies, or the server falls silent, between the server's
-yes and the note of it. Its key is the same at both tries: the Message-ID of a mail tells the second
-one from the first.
+yes and the note of it. A database that is away at that moment is waited for. The key of a message
+is the same at both tries: the Message-ID of a mail tells the second one from the first.
 """
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 
+from django.db import Error, connections
 from django.utils import timezone
 
 from accounts.channels import NotSent, OpenChannels, Trouble, is_on
@@ -23,11 +24,13 @@ from extensions.interrupts import deferred
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 100
+ROUND_SECONDS = 20.0  # no message begins later in a round, for which the process's other jobs wait
 MESSAGE_SECONDS = 120.0  # that one `send` may take; less than the lease of a message
 MAX_TRIES = 20  # a day has 11 doubled waits, and each new request for the mail adds a try
 MAX_FAULTS = 5  # tries of a message that cannot be made
 MAX_PER_HOUR = 10  # tries at one address: enough to reach its owner, too few to flood the mailbox
 PUT_OFF = timedelta(minutes=10)  # of a mail to an address that had MAX_PER_HOUR tries
+NOTE_PAUSE = 1.0  # seconds before another attempt to note a sent message, if the database is away
 AWAY_PAUSE = timedelta(seconds=5)  # until a server that was away is asked again
 SLOW_PAUSE = timedelta(minutes=1)  # until a domain that fails slowly is asked again
 KEPT_ABOUT_VISITS = timedelta(days=90)  # messages, after they were sent or given up
@@ -35,7 +38,7 @@ KEPT_OF_ACCOUNTS = timedelta(days=7)
 
 
 class Round:
-    """One round: it sends at most BATCH_SIZE messages, and none by a channel that is away.
+    """One round: for ROUND_SECONDS, at most BATCH_SIZE messages, none by a channel that is away.
 
     A channel is away if it gets no connection, or if its server ends the session at two messages
     in a row: after the first of them that message alone is tried later.
@@ -57,8 +60,11 @@ class Round:
     def run(self) -> int:
         """Send what is due; return how many messages were sent."""
         OutgoingMessage.objects.delete_unaddressed(self.now)
+        ends_at = monotonic() + ROUND_SECONDS
         with OpenChannels() as channels:
             for _ in range(BATCH_SIZE):
+                if monotonic() >= ends_at:
+                    break
                 with deferred():
                     self.at = self.now
                     row = OutgoingMessage.objects.claim_next(self.at, self._turns, self.away)
@@ -123,17 +129,30 @@ class Round:
     def _send(self, row: OutgoingMessage, message: Message, channels: OpenChannels) -> None:
         if not row.is_safe(self.now, MESSAGE_SECONDS):
             return  # the process stood still, and the lease may end during the send
-        began = time.monotonic()
+        began = monotonic()
         try:
             with within(MESSAGE_SECONDS):
                 receipt = channels[row.channel].send(message)
         except NotSent:
             if message.channel == EMAIL:
-                self._turns.note_failure(message.to, time.monotonic() - began)
+                self._turns.note_failure(message.to, monotonic() - began)
             raise
-        row.note_sent(receipt)
+        self._note_sent(row, receipt)
         self.sent += 1
         self._last[row.channel] = None
+
+    def _note_sent(self, row: OutgoingMessage, receipt: str) -> None:
+        """Note that the message was sent; while the database is away, try until the lease ends."""
+        while True:
+            try:
+                row.note_sent(receipt)
+            except Error as error:
+                if not is_outage(error) or not row.is_safe(self.now, NOTE_PAUSE):
+                    raise
+                connections.close_all()
+                sleep(NOTE_PAUSE)
+            else:
+                return
 
     def _note(self, row: OutgoingMessage, failure: NotSent) -> None:
         """Note a failure of the message, and whether its channel is away by now."""
@@ -145,7 +164,7 @@ class Round:
         self._last[row.channel] = failure.trouble
         maybe = before is failure.trouble is Trouble.MAYBE_AWAY
         if failure.trouble is Trouble.SERVER_AWAY or maybe:
-            self.away |= {row.channel, AS_CHOSEN} if row.channel == EMAIL else {row.channel}
+            self.away.add(row.channel)
 
 
 def send_due(at: datetime) -> int:
@@ -161,15 +180,15 @@ def sender_with_pauses() -> Callable[[datetime], int]:
 
     After a round in which a server was away, it does nothing for AWAY_PAUSE.
     """
-    resumes_at: datetime | None = None
+    resumes_at = 0.0
 
     def send(at: datetime) -> int:
         nonlocal resumes_at
-        if resumes_at is not None and at < resumes_at:
+        if monotonic() < resumes_at:
             return 0
         sending = Round(at)
         sent = sending.run()
-        resumes_at = sending.now + AWAY_PAUSE if sending.away else None
+        resumes_at = monotonic() + AWAY_PAUSE.total_seconds() if sending.away else 0.0
         return sent
 
     return send

@@ -8,9 +8,11 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.message import sanitize_address
 
 ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 # A lost peer is noticed within 11 seconds. DATABASE_URL overrides these by `?name=value`.
@@ -97,9 +99,24 @@ def strong_key(name: str) -> str:
 
 def web_address(name: str) -> str:
     """Return an http or https URL without its last slash, or ""; raises ImproperlyConfigured."""
-    value = text(name).rstrip("/")
-    if value and not value.startswith(("https://", "http://")):
-        raise ImproperlyConfigured(f"{name} must begin with https:// or http://, not {value!r}.")
+    return endpoint(name).rstrip("/")
+
+
+def endpoint(name: str) -> str:
+    """Return an http or https URL as it stands, or ""; raises ImproperlyConfigured.
+
+    The error does not repeat it: it may hold a key.
+    """
+    value = text(name)
+    try:
+        url = urlsplit(value)
+        is_valid = bool(url.hostname and url.port != 0 and "@" not in url.netloc)
+    except ValueError:  # a malformed host or port
+        is_valid = False
+    if value and not (is_valid and value.startswith(("https://", "http://"))):
+        raise ImproperlyConfigured(
+            f"{name} must begin with https:// or http://, and name a host and no user."
+        )
     return value
 
 
@@ -204,6 +221,24 @@ def mail(url: str, base: Path) -> dict[str, Any]:
     return {**config, "EMAIL_FILE_PATH": base / config["EMAIL_FILE_PATH"]}
 
 
+def sender(address: str) -> str:
+    """Return the address from which mails come, such as `The Clinic <clinic@clinic.example>`.
+
+    Raises ImproperlyConfigured for one with which no mail can be sent, such as one whose name has
+    a comma outside of quotation marks.
+    """
+    try:
+        is_valid = address.isprintable() and "@" in sanitize_address(address, "utf-8")
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ImproperlyConfigured(
+            "DEFAULT_FROM_EMAIL must be one address, such as clinic@clinic.example or "
+            '"The Clinic, Ltd." <clinic@clinic.example>.'
+        )
+    return address
+
+
 def channels(production: bool, folder: Path) -> dict[str, dict[str, Any]]:
     """Return the channels by which messages leave, with their options; see docs/messages.md.
 
@@ -212,7 +247,7 @@ def channels(production: bool, folder: Path) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {"email": {"BACKEND": "accounts.channels.mail.EmailChannel"}}
     for name in ("sms", "push"):
-        if url := web_address(f"{name.upper()}_URL"):
+        if url := endpoint(f"{name.upper()}_URL"):
             options = {"url": url, "key": text(f"{name.upper()}_KEY")}
             found[name] = {"BACKEND": "accounts.channels.http.HttpChannel", "OPTIONS": options}
         elif not production:

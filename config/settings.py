@@ -180,11 +180,13 @@ REST_KNOX = {
 
 if PRODUCTION:
     EMAIL_URL = environment.required("EMAIL_URL")
-    DEFAULT_FROM_EMAIL = environment.required("DEFAULT_FROM_EMAIL")
+    DEFAULT_FROM_EMAIL = environment.sender(environment.required("DEFAULT_FROM_EMAIL"))
 else:
     # A file, never the log: a mail holds a secret.
     EMAIL_URL = environment.text("EMAIL_URL", "filemail:///var/mail")
-    DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "clinic@example.com")
+    DEFAULT_FROM_EMAIL = environment.sender(
+        environment.text("DEFAULT_FROM_EMAIL", "clinic@example.com")
+    )
 MAIL = environment.mail(EMAIL_URL, BASE_DIR)
 vars().update(MAIL)
 EMAIL_TIMEOUT = 10  # seconds without a word of the server

@@ -79,9 +79,12 @@ def test_a_cache_in_a_table_loses_no_count(url: str) -> None:
 def test_the_url_of_the_clients_pages_is_http_or_https(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK_URL", "https://clinic.example/app/")
     assert environment.web_address("LINK_URL") == "https://clinic.example/app"
-    monkeypatch.setenv("LINK_URL", "clinic.example")
-    with pytest.raises(ImproperlyConfigured, match="LINK_URL must begin with https://"):
-        environment.web_address("LINK_URL")
+    s3cret = "https://user:s3cret@clinic.example"
+    for url in ("clinic.example?s3cret", "https://", "https://[::1/", "http://a:s3cret/", s3cret):
+        monkeypatch.setenv("LINK_URL", url)
+        with pytest.raises(ImproperlyConfigured, match="LINK_URL must begin with https://") as no:
+            environment.web_address("LINK_URL")
+        assert "s3cret" not in str(no.value)
     monkeypatch.delenv("LINK_URL")
     assert environment.web_address("LINK_URL") == ""
 
@@ -106,6 +109,14 @@ def test_an_email_url_names_a_server_or_a_folder() -> None:
         assert environment.mail(url, Path("/base"))["EMAIL_FILE_PATH"] == Path(folder)
 
 
+@pytest.mark.parametrize("address", ["clinic", "Clinic, Ltd. <a@b.example>", "a@b, c@d", "a@b\nx"])
+def test_a_sender_with_whom_every_mail_would_fail_is_refused(address: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DEFAULT_FROM_EMAIL must be one address"):
+        environment.sender(address)
+    for fine in ("a@b.example", '"Clinic, Ltd." <a@b.example>', "Clínica <info@clínica.example>"):
+        assert environment.sender(fine) == fine
+
+
 def test_sms_and_push_are_files_in_a_demo_and_off_in_production(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -113,10 +124,10 @@ def test_sms_and_push_are_files_in_a_demo_and_off_in_production(
     assert demo["sms"] == demo["push"]
     assert demo["push"]["OPTIONS"] == {"folder": "/var/messages"}
     assert list(environment.channels(True, Path("/var"))) == ["email"]
-    monkeypatch.setenv("SMS_URL", "https://sms.example/send")
+    monkeypatch.setenv("SMS_URL", "https://sms.example/send/")
     monkeypatch.setenv("SMS_KEY", "s3cret")
     assert environment.channels(True, Path("/var"))["sms"]["OPTIONS"] == {
-        "url": "https://sms.example/send",
+        "url": "https://sms.example/send/",  # a provider may redirect from an address without it
         "key": "s3cret",
     }
 

@@ -8,7 +8,7 @@ import http.client
 import io
 import json
 import ssl
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,6 +62,8 @@ class HttpChannel(Channel):
                     return self._receipt(answer)
             except (OSError, http.client.HTTPException) as error:
                 raise NotSent(Trouble.MAYBE_AWAY, type(error).__name__) from error
+            except ValueError as error:  # a key or URL with other characters; the text may hold it
+                raise NotSent(Trouble.SERVER_AWAY, type(error).__name__) from None
 
     def _connect(self) -> http.client.HTTPConnection:
         """Return an open connection; raises NotSent."""
@@ -88,10 +90,15 @@ class HttpChannel(Channel):
         return headers
 
     def _receipt(self, answer: http.client.HTTPResponse) -> str:
-        """Return the id in the answer; raises NotSent for every status but 2xx."""
-        text, status = answer.read(MOST_READ), answer.status
+        """Return the id in the answer; raises NotSent for every status but 2xx.
+
+        An answer that breaks off after a 2xx status counts as sent too, without an id.
+        """
+        status = answer.status
         if 200 <= status < 300:
-            return _id_in(text)
+            with suppress(OSError, http.client.HTTPException):
+                return _id_in(answer.read(MOST_READ))
+            return ""
         wait = seconds_of_retry_after(answer.headers.get("Retry-After")) or 0
         raise NotSent(_trouble_of(status), f"HTTP {status}", min(wait, LONGEST_WAIT))
 
@@ -118,6 +125,7 @@ def _id_in(text: bytes) -> str:
     """Return the `id` of a JSON object, or "" if there is none."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
-    return str(found.get("id", ""))[:100] if isinstance(found, dict) else ""
+    name = found.get("id") if isinstance(found, dict) else None
+    return "" if name is None else str(name)[:100]

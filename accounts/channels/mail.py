@@ -6,6 +6,7 @@ from smtplib import SMTPDataError, SMTPRecipientsRefused
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.utils.encoding import punycode
 
 from accounts.channels.base import Channel, NotSent, Trouble
 from accounts.messages import Message
@@ -76,7 +77,7 @@ class EmailChannel(Channel):
 
 def _mail_of(message: Message) -> EmailMultiAlternatives:
     """Return the mail with its Message-ID at the domain of the sender (RFC 5322, 3.6.4)."""
-    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">") or "localhost"
+    domain = punycode(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")) or "localhost"
     headers = {**message.headers, "Message-ID": f"<{message.key}@{domain}>"}
     mail = EmailMultiAlternatives(message.subject, message.text, to=[message.to], headers=headers)
     for content, media_type in message.alternatives:

@@ -35,7 +35,7 @@ from accounts.messages import (
     kinds,
 )
 from extensions.db.batches import batches
-from extensions.db.queue import QueuedModel, QueuedQuerySet
+from extensions.db.queue import LEASE, QueuedModel, QueuedQuerySet
 
 MOST_COMPARED = 1000  # newest or oldest mails, of which the one whose domain has its turn is next
 AGAIN_FOR = timedelta(days=1)  # how long the sender tries a message that staff send again
@@ -153,7 +153,7 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
             with transaction.atomic():
                 self.model.objects.enqueue(mail.kind, mail.address, mail.user)
                 number += mail._settle(at, by)
-        until = Case(When(expires_at__lte=at, then=Value(at + AGAIN_FOR)), default=F("expires_at"))
+        until = Case(When(expires_at__gt=at, then=F("expires_at")), default=Value(at + AGAIN_FOR))
         fresh = {"given_up_at": None, "attempts": 0, "tried_at": None, "due_at": at}
         keys = self.dead().filter(object_id__isnull=False).values_list("pk", flat=True)
         for batch in batches(list(keys), ROWS_PER_STATEMENT):
@@ -357,6 +357,12 @@ class OutgoingMessage(QueuedModel):
         of = f"{self.pk} {self.created_at.timestamp()}"
         return salted_hmac("accounts.OutgoingMessage.key", of, algorithm="sha256").hexdigest()[:32]
 
+    @property
+    def is_being_sent(self) -> bool:
+        """Whether a process has claimed it and noted no outcome: it sends it now, or has died."""
+        is_over = self.sent_at or self.given_up_at or self.tried_at is None
+        return not is_over and self.due_at == self.tried_at + LEASE
+
     # --- Sending: the row is claimed ---
 
     def choose_channels(self, names: Iterable[str], at: datetime) -> bool:
@@ -398,8 +404,12 @@ class OutgoingMessage(QueuedModel):
         self.claimed().update(due_at=until, **before)
 
     def note_sent(self, receipt: str) -> None:
-        """Note that a server has accepted the message; `receipt`: the server's id of it."""
-        sent = {"sent_at": timezone.now(), "waits": None, "failure": "", "receipt": receipt[:200]}
+        """Note that a server has accepted the message; `receipt`: the server's id of it.
+
+        Leaves out characters of the receipt that the database would refuse.
+        """
+        name = "".join(filter(str.isprintable, receipt))[:200]
+        sent = {"sent_at": timezone.now(), "waits": None, "failure": "", "receipt": name}
         self.claimed().update(**sent)
 
     def note_failure(self, failure: str, next_try: datetime, is_final: bool) -> None:

@@ -142,3 +142,9 @@ def test_a_session_that_the_server_ends_over_one_mail_is_begun_again_for_the_nex
 @pytest.mark.usefixtures("backend")
 def test_a_malformed_name_of_the_server_is_no_fault_of_the_recipient() -> None:
     assert send(UnicodeError("label too long"))[1][0] is Trouble.SERVER_AWAY
+
+
+@pytest.mark.usefixtures("backend")
+def test_a_message_id_is_ascii_whatever_the_senders_domain(settings: Any) -> None:
+    settings.DEFAULT_FROM_EMAIL = "Clínica <info@clínica.example>"
+    assert EmailChannel().send(MESSAGE) == "<k3y@xn--clnica-4va.example>"

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -67,7 +68,9 @@ def test_the_provider_gets_the_message_once_and_its_id_is_the_receipt(provider: 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"taken", b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b"taken", b"\xff", b'{"id": null}', b"[" * 50_000]
+)
 def test_an_answer_without_an_id_is_a_success_too(provider: Provider, text: bytes) -> None:
     provider.answers = [(200, {}, text)]
     assert HttpChannel(provider.url).send(MESSAGE) == ""
@@ -85,6 +88,7 @@ def test_an_answer_without_an_id_is_a_success_too(provider: Provider, text: byte
         (429, {"Retry-After": "Mon, 02 Mar 2026 09:00:30 GMT"}, Trouble.SERVER_AWAY, 30),
         (429, {"Retry-After": "9" * 30}, Trouble.SERVER_AWAY, 3600),
         (429, {"Retry-After": "soon"}, Trouble.SERVER_AWAY, 0),
+        (503, {"Retry-After": "Mon, 02 Mar 99999999999 09:00:00 GMT"}, Trouble.MAYBE_AWAY, 0),
         (503, {}, Trouble.MAYBE_AWAY, 0),
         (0, {}, Trouble.MAYBE_AWAY, 0),  # the provider hangs up
     ],
@@ -99,6 +103,21 @@ def test_an_answer_tells_a_refusal_from_an_outage(
     assert (failure.value.trouble, failure.value.wait) == (trouble, wait)
     assert "600111222" not in str(failure.value)
     assert len(provider.calls) == 1, "a redirect was followed, or a call repeated"
+
+
+def test_an_answer_that_breaks_off_after_its_status_is_a_yes_too(provider: Provider) -> None:
+    provider.answers = [(200, {"Transfer-Encoding": "chunked"}, b"no chunk\r\n")]
+    assert HttpChannel(provider.url).send(MESSAGE) == ""
+
+
+@pytest.mark.parametrize("key", ["s3cret\nkey", "s3cret€"])
+def test_a_key_that_no_header_takes_is_no_fault_of_the_message(
+    provider: Provider, key: str
+) -> None:
+    with pytest.raises(NotSent) as failure:
+        HttpChannel(provider.url, key).send(MESSAGE)
+    assert failure.value.trouble is Trouble.SERVER_AWAY
+    assert "s3cret" not in "".join(traceback.format_exception(failure.value))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://127.0.0.1:port/"])

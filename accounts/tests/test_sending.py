@@ -2,12 +2,13 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.channels import Channel, NotSent, Trouble
@@ -68,6 +69,15 @@ def test_a_message_leaves_once_by_each_chosen_channel(probe: ProbeKind, folder: 
     assert text == "To: p7@example.com\nTitle: Hello\n\nhello\n"
 
 
+def test_a_receipt_that_no_database_keeps_sends_no_message_again(
+    probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EmailChannel, "send", lambda self, message: "a\x00b\ud800c")
+    queue(7)
+    assert send_due(timezone.now()) == 1
+    assert (stored().receipt, stored().failure) == ("abc", "")
+
+
 def test_a_channel_that_told_the_fact_already_is_left_out(probe: ProbeKind, folder: Path) -> None:
     queue(7, channel=EMAIL, sent_at=timezone.now())
     probe.wanted = (EMAIL, SMS)
@@ -126,6 +136,18 @@ def test_a_channel_that_is_away_holds_back_its_own_messages_alone(
     assert OutgoingMessage.objects.filter(channel=SMS, attempts=0).count() == 2
 
 
+def test_a_mail_server_that_is_away_delays_no_other_channel(
+    probe: ProbeKind, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EmailChannel, "send", AwayChannel.send)
+    queue(1)
+    queue(2)
+    wanted = iter([(EMAIL,), (SMS,)])
+    monkeypatch.setattr(probe, "channels", lambda row, at: next(wanted))
+    assert send_due(timezone.now()) == 1
+    assert [path.read_text()[:18] for path in folder.iterdir()] == ["To: p2@example.com"]
+
+
 def test_a_worker_sends_nothing_for_some_seconds_after_a_server_was_away(
     probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,12 +158,24 @@ def test_a_worker_sends_nothing_for_some_seconds_after_a_server_was_away(
         asked.append(to)
         raise NotSent(Trouble.SERVER_AWAY, "ConnectionRefusedError")
 
+    now = timezone.now()
     for number in range(3):
-        queue(number)
-    send, now = sender_with_pauses(), timezone.now()
+        queue(number, channel=EMAIL, due_at=now - timedelta(days=1))
+    send = sender_with_pauses()
     for second in range(8):
-        send(now + second * A_SECOND)
+        monkeypatch.setattr("accounts.sending.monotonic", lambda second=second: second)
+        send(now - second * timedelta(hours=1))  # the clock of the wall is put back meanwhile
     assert len(asked) == 2
+
+
+def test_a_slow_server_holds_up_the_other_jobs_for_a_round_at_most(
+    probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = count(step=4)  # at each look at the clock: two a message
+    monkeypatch.setattr("accounts.sending.monotonic", lambda: next(seconds))
+    for number in range(9):
+        queue(number)
+    assert [len(post()) for _ in range(3)] == [2, 2, 2]
 
 
 def test_a_domain_that_fails_slowly_waits_for_a_later_round(
@@ -218,6 +252,30 @@ def test_a_killed_worker_loses_no_message_and_doubles_only_what_it_could_not_not
     assert send_due(now + 2 * LEASE) == 0
     assert len(mail.outbox) == mails
     assert len({sent.extra_headers["Message-ID"] for sent in mail.outbox}) == 1
+
+
+def test_a_worker_waits_for_the_database_to_note_the_servers_yes(
+    probe: ProbeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, outages = OutgoingMessage.note_sent, [OperationalError("the server is restarted")] * 2
+
+    def note_sent(row: OutgoingMessage, receipt: str) -> None:
+        if outages:
+            raise outages.pop()
+        note(row, receipt)
+
+    monkeypatch.setattr(OutgoingMessage, "note_sent", note_sent)
+    monkeypatch.setattr("accounts.sending.connections.close_all", lambda: None)
+    monkeypatch.setattr("accounts.sending.sleep", lambda seconds: None)
+    queue(7)
+    assert send_due(timezone.now()) == 1
+    assert (len(mail.outbox), stored().sent_at is None, outages) == (1, False, [])
+    outages += [OperationalError("the server is gone")] * 9
+    monkeypatch.setattr("accounts.sending.NOTE_PAUSE", LEASE.total_seconds())
+    queue(8)
+    with pytest.raises(OperationalError):
+        send_due(timezone.now())
+    assert len(outages) == 8, "another process takes the message when the lease ends"
 
 
 def test_a_worker_that_stood_still_past_its_lease_sends_nothing(
@@ -342,11 +400,13 @@ def test_dead_messages_are_tried_again_from_the_beginning(probe: ProbeKind, staf
     times = {"created_at": before, "expires_at": before + timedelta(days=1), "given_up_at": before}
     dead = queue(7, **times, attempts=20, failure="HTTP 500")
     settled = queue(8, **times, settled_at=before)
+    queue(9, **{**times, "expires_at": None})  # as the mail about a webhook
     reset = OutgoingMessage.objects.enqueue(MailKind.PASSWORD_RESET, "ana@example.com")
     OutgoingMessage.objects.filter(pk=reset.pk).update(given_up_at=before, waits=None)
-    assert OutgoingMessage.objects.all().retry(staff) == 2
+    assert OutgoingMessage.objects.all().retry(staff) == 3
     assert OutgoingMessage.objects.all().retry(staff) == 0
-    assert {sent.to[0] for sent in post()} == {"p7@example.com", "ana@example.com"}
+    told = {sent.to[0] for sent in post()}
+    assert told == {"p7@example.com", "p9@example.com", "ana@example.com"}
     dead.refresh_from_db()
     settled.refresh_from_db()
     assert (dead.attempts, settled.attempts) == (1, 0)

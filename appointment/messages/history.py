@@ -97,10 +97,13 @@ def _is_slip(booked: list[AppointmentEvent], canceled: AppointmentEvent) -> bool
 
 
 def _told(visit: Appointment) -> tuple[set[int], bool]:
-    """Return the keys of the events that a message was sent of, and whether any was tried."""
+    """Return the keys of the events that a message was sent of, and whether any was tried.
+
+    One that a process is sending counts as sent: the server may have taken it already.
+    """
     rows = OutgoingMessage.objects.filter(
         object_id=visit.pk, kind__in=(BOOKED, MOVED, CANCELED, REMINDER), cause__isnull=False
     )
-    found = list(rows.values_list("cause", "sent_at", "given_up_at"))
-    sent = {cause for cause, sent_at, _ in found if cause and sent_at}
-    return sent, any(sent_at or given_up_at for _, sent_at, given_up_at in found)
+    found = list(rows)
+    sent = {row.cause for row in found if row.cause and (row.sent_at or row.is_being_sent)}
+    return sent, any(row.sent_at or row.given_up_at for row in found)

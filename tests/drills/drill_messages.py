@@ -33,6 +33,7 @@ def test_killed_workers_and_an_unreliable_server_lose_no_message(
         send_the_rest(server)
     report(f"{len(mails.accepted)} mails accepted, {took:.0f} s with {workers.kills} kills")
     assert_each_once(server, mails, committed, workers.kills, report)
+    assert_none_is_lost(server, mails, committed, number)
 
 
 def kill_workers(workers: Workers, mails: UnreliableServer, kills: int, number: int) -> None:
@@ -81,3 +82,15 @@ def assert_each_once(
         f"{len(tried)} recipients; {later} told to come later; {len(committed)} visits canceled, "
         f"of which {len(committed.keys() - visits)} had no message of the booking"
     )
+
+
+def assert_none_is_lost(
+    server: BareServer, mails: UnreliableServer, committed: dict[int, float], number: int
+) -> None:
+    """Each visit that stands has its message; who heard of one that does not, heard that too."""
+    rows = rows_of(server)
+    booked = {row.visit for row in rows if row.kind == "booked"}
+    assert len(booked | committed.keys()) == number
+    told_of_end = {row.visit for row in rows if row.kind == "canceled" and row.is_sent}
+    told = {int(to[1:].partition("@")[0]) + 1 for _, to, _ in mails.accepted}
+    assert told & committed.keys() == told_of_end
