@@ -181,7 +181,10 @@ def digest_of(secret: str) -> str:
 
 
 def with_revisions(visits: AppointmentQuerySet) -> AppointmentQuerySet:
-    """Add `sequence` and `revised_at` to each visit, as `appointment.calendars.visit.Revision`."""
+    """Add `sequence` and `revised_at` to each visit, for `Revision.read_with`.
+
+    Read in one statement, the revision and the time of a visit are of the same moment.
+    """
     events = AppointmentEvent.objects.filter(appointment=OuterRef("pk")).changing_calendars()
     of_visit = events.order_by().values("appointment")
     number = Subquery(of_visit.annotate(number=Count("pk")).values("number"))

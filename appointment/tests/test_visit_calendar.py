@@ -12,10 +12,11 @@ from accounts.models import AuditEvent, User
 from appointment.calendars.visit import Method, Revision, invitation, visit_file
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
+from appointment.views.calendars import VisitCalendarView
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
-from tests.calendars import Subscriber, broken_rules, entries, parsed
+from tests.calendars import Subscriber, broken_rules, entries, parsed, unfolded
 from tests.problems import assert_problem
 from tests.statements import counted_statements
 
@@ -64,6 +65,23 @@ def test_a_file_keeps_the_rules_of_its_method_whatever_the_texts_hold(
         assert event.attendee.params["PARTSTAT"] == ["ACCEPTED"]
 
 
+def test_no_control_character_of_a_stored_text_comes_into_a_file(visit: Appointment) -> None:
+    hidden = "".join(map(chr, (*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202E)))
+    for row, field in (
+        (visit.location, "name"),
+        (visit.location, "address"),
+        (visit.doctor, "last_name"),
+        (visit.patient, "first_name"),
+    ):
+        setattr(row, field, f"a{hidden}b\r\nX-EVIL:1")
+    visit.patient.is_dependent = True
+    content = visit_file(visit, Method.PUBLISH, Revision.of(visit))
+    [event] = entries(content)
+    assert event.organizer.params["CN"] == ["a b X-EVIL:1"]
+    assert content.decode().splitlines() == content.decode().split("\r\n")[:-1]
+    assert not any(line.startswith("X-EVIL") for line in unfolded(content))
+
+
 def test_the_rules_that_the_tests_check_are_noticed_when_broken(visit: Appointment) -> None:
     good = visit_file(visit, Method.REQUEST, Revision.of(visit), ADDRESS)
     broken = {
@@ -86,7 +104,7 @@ def test_the_rules_that_the_tests_check_are_noticed_when_broken(visit: Appointme
     ("zone", "start"),
     [
         ("Europe/Madrid", "2027-03-28 03:00"),  # the minute after the spring gap
-        ("Europe/Madrid", "2027-10-31 01:30"),  # before the hour that comes twice
+        ("Europe/Madrid", "2027-10-31 01:00"),  # before the hour that comes twice
         ("America/Sao_Paulo", "2027-01-04 09:00"),
         ("Asia/Kolkata", "2027-01-04 09:30"),
     ],
@@ -142,6 +160,9 @@ def test_the_visit_of_a_dependent_says_for_whom_it_is_in_the_description_alone()
     assert event.description.value.startswith("For Leo.\n")
     assert "Leo" not in event.summary.value
     assert "Paz" not in event.serialize()
+    visit.patient.first_name, visit.patient.last_name = "", "Bo"  # a person with one name
+    [event] = entries(visit_file(visit, Method.PUBLISH, Revision.of(visit)))
+    assert event.description.value.startswith("For Bo.\n")
 
 
 def test_the_sequence_counts_changes_of_time_place_and_standing_alone(
@@ -240,6 +261,20 @@ def test_a_client_that_has_the_file_gets_304_until_the_visit_changes(
     assert (changed.status_code, parsed(changed.content).method.value) == (200, "CANCEL")
     reads = AuditEvent.objects.filter(action="read", object_id=visit.pk, outcome="allowed")
     assert reads.count() == 3
+
+
+def test_a_file_has_the_time_and_the_sequence_of_one_moment(
+    visit: Appointment, client_of: Any, monkeypatch: Any
+) -> None:
+    start, last = visit.starts_at, visit.slot.schedule.slots.last()
+
+    def move(*_: Any) -> None:
+        Appointment.objects.get(pk=visit.pk).reschedule(last)
+
+    client = client_of(visit.patient.user)
+    monkeypatch.setattr(VisitCalendarView, "record_read", move)
+    [event] = entries(client.get(path_of(visit)).content)
+    assert (event.dtstart.value, event.sequence.value) == (start, "0")
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json", "image/png", ""])

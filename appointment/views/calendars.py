@@ -26,6 +26,7 @@ from accounts.requests import SignedInRequest
 from appointment.calendars.feed import FeedFile
 from appointment.calendars.visit import Method, Revision, language_of, visit_file
 from appointment.models import Appointment, CalendarFeed, Status
+from appointment.models.calendar_feed import with_revisions
 from appointment.serializers.calendars import (
     CalendarFeedSerializer,
     MadeFeedSerializer,
@@ -81,9 +82,9 @@ class VisitCalendarView(AuditedMixin, GenericAPIView[Appointment]):
     content_negotiation_class = OnlyFormat
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        """Return the appointments of the caller and the caller's dependents."""
+        """Return the appointments of the caller and dependents, each with its revision."""
         keys = [patient.pk for patient in patients_cared_for_by(self.request.user.pk)]
-        return Appointment.objects.of_patients(keys).with_names()
+        return with_revisions(Appointment.objects.of_patients(keys).with_names())
 
     @extend_schema(operation_id="appointment_my_appointments_calendar", **DESCRIBED)
     def get(self, request: SignedInRequest, pk: int) -> Response:
@@ -98,7 +99,7 @@ class VisitCalendarView(AuditedMixin, GenericAPIView[Appointment]):
         method = Method.CANCEL if visit.status == Status.CANCELED else Method.PUBLISH
         language = language_of(visit.patient.preferred_language if visit.patient else None)
         with translation.override(language):
-            content = visit_file(visit, method, Revision.of(visit))
+            content = visit_file(visit, method, Revision.read_with(visit))
         headers = headers_of(f"visit-{visit.pk}.ics", PRIVATE_REVALIDATE, language)
         return file_if_changed(request, etag_of(content), lambda: content, headers)
 
