@@ -36,10 +36,11 @@ NO_DOCTOR = _("Only doctors have a calendar of the visits of their patients.")
 class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
     """Feeds of an account; `make` adds one. A feed that is revoked or has ended has no row."""
 
-    def make(self, user: User, kind: str, at: datetime | None = None) -> "CalendarFeed":
+    def make(self, user: User, kind: str = "", at: datetime | None = None) -> "CalendarFeed":
         """Make a feed of the account's people, or of the visits of its doctor.
 
-        Only this object has the `secret`; the row has its digest. Raises PermissionDenied for the
+        Without a kind it is `doctor` for the account of an active doctor, else `patient`. Only this
+        object has the `secret`; the row has its digest. Raises PermissionDenied for the
         kind `doctor` unless the user is an active doctor, TooManyFeeds beyond MOST_FEEDS, and
         CredentialsChanged if the logins of the account have ended since `user` was read. Locks the
         user.
@@ -48,9 +49,11 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
             account = User.objects.lock(user.pk)
             if account is None or not account.is_active or _logins(account) != _logins(user):
                 raise CredentialsChanged
-            is_doctor = kind == CalendarFeed.Kind.DOCTOR
-            if is_doctor and not Doctor.objects.active().filter(user=account).exists():
-                raise PermissionDenied(str(NO_DOCTOR))
+            if kind != CalendarFeed.Kind.PATIENT:
+                is_doctor = Doctor.objects.active().filter(user=account).exists()
+                if kind and not is_doctor:
+                    raise PermissionDenied(str(NO_DOCTOR))
+                kind = CalendarFeed.Kind.DOCTOR if is_doctor else CalendarFeed.Kind.PATIENT
             if self.filter(user=account).count() >= MOST_FEEDS:
                 raise TooManyFeeds
             secret = secrets.token_urlsafe(SECRET_BYTES)

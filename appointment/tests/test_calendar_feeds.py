@@ -139,8 +139,17 @@ def test_only_an_active_doctor_makes_the_feed_of_a_doctor(
 
 
 def test_an_unknown_kind_is_refused(api: APIClient) -> None:
-    for body in ({}, {"kind": "all"}):
-        assert_problem(api.post(FEEDS, body), 400, "validation_error")
+    assert_problem(api.post(FEEDS, {"kind": "all"}), 400, "validation_error")
+
+
+def test_without_a_kind_a_doctor_gets_the_feed_of_a_doctor_and_others_that_of_a_patient(
+    api: APIClient, doctor_account: User, client_of: Any
+) -> None:
+    clients = (api, client_of(doctor_account), client_of(UserFactory()))
+    kinds = [client.post(FEEDS, {}).json()["kind"] for client in clients]
+    assert kinds == ["patient", "doctor", "patient"]
+    doctor_account.doctor.revise(is_active=False)
+    assert client_of(doctor_account).post(FEEDS).json()["kind"] == "patient"
 
 
 # --- What ends a feed -----------------------------------------------------------------------------

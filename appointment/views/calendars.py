@@ -131,7 +131,7 @@ class CalendarFeedViewSet(
         """
         body = NewFeedSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        feed = CalendarFeed.objects.make(request.user, body.validated_data["kind"])
+        feed = CalendarFeed.objects.make(request.user, **body.validated_data)
         url = reverse("calendar-feed-file", [feed.secret], request=request)
         data = MadeFeedSerializer(feed, context={"url": url}).data
         return Response(data, status.HTTP_201_CREATED)
