@@ -41,7 +41,7 @@ class FeedFile:
     @classmethod
     def read(cls, feed: CalendarFeed, at: datetime) -> "FeedFile":
         """Read the visits of a feed that `CalendarFeedQuerySet.with_secret` has found."""
-        return cls(feed, language_of(feed.language), feed.visits(at))
+        return cls(feed, language_of(feed.language, feed.user.language), feed.visits(at))
 
     def state(self) -> tuple[Any, ...]:
         """Return all on which the file depends: while it is the same, so is the file."""

@@ -15,6 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 from icalendar import Event, vCalAddress
 
+from accounts.languages import supported
 from accounts.letters import plain, plain_lines
 from appointment.models import Appointment, Status
 from doctor.models import Location
@@ -126,15 +127,13 @@ def span_of(visit: Appointment) -> Span:
     return Span(visit.starts_at, visit.ends_at, visit.location.zone)
 
 
-def language_of(preferred: str | None) -> str:
-    """Return the language of texts for a person: the preferred one, if there are texts in it.
+def language_of(*tags: str | None) -> str:
+    """Return the first language of these BCP 47 tags that there are texts in, else the active one.
 
-    Otherwise the active one. `preferred`: a BCP 47 tag, as patients have one.
+    As in messages: what the patient prefers, then the language of the account.
     """
-    try:
-        return translation.get_supported_language_variant(preferred or "")
-    except LookupError:
-        return translation.get_language() or settings.LANGUAGE_CODE
+    found = filter(None, (supported(tag) for tag in tags if tag))
+    return next(found, translation.get_language() or settings.LANGUAGE_CODE)
 
 
 def _sentences(visit: Appointment) -> list[str]:

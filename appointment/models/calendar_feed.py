@@ -74,7 +74,8 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
         """
         own = Patient.objects.filter(user=OuterRef("user"), is_dependent=False)
         deceased = own.filter(marked_deceased_at__isnull=False)
-        alive = Q(kind="patient") & ~Exists(deceased) | Q(user__doctor__is_active=True)
+        alive = Q(kind="patient") & ~Exists(deceased)
+        alive |= Q(kind="doctor", user__doctor__is_active=True)
         found = self.filter(alive, digest=digest_of(secret), user__is_active=True)
         language = Subquery(own.values("preferred_language")[:1])
         return found.select_related("user__doctor").annotate(language=language)

@@ -207,6 +207,7 @@ def test_the_feed_of_a_deceased_patient_answers_no_more_until_the_mark_is_taken_
     api: APIClient, patient: Patient
 ) -> None:
     path = made(api)
+    DoctorFactory(user=patient.user)  # is a doctor as well
     patient.mark_deceased()
     assert ended(path)
     patient.unmark_deceased()
@@ -340,6 +341,7 @@ CHANGES: dict[str, Any] = {
     "the deadline": lambda visit: visit.location.revise(cancel_deadline_minutes=60),
     "the dependent's name": lambda visit: visit.patient.revise(first_name="Noa"),
     "a flag": lambda visit: Appointment.objects.filter(pk=visit.pk).update(needs_rebooking=True),
+    "the account's language": lambda visit: visit.patient.user.revise(language="es"),
     "the language": lambda visit: Patient.objects.own_of(visit.patient.user).update(
         preferred_language="es"
     ),

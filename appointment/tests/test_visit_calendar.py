@@ -289,8 +289,12 @@ def test_no_accept_header_is_refused_and_an_error_is_a_problem(
 
 
 def test_texts_are_in_the_patients_language(visit: Appointment, client_of: Any) -> None:
+    client = client_of(visit.patient.user)
+    visit.patient.user.revise(language="es")
+    assert client.get(path_of(visit), HTTP_ACCEPT_LANGUAGE="en")["Content-Language"] == "es"
+    visit.patient.user.revise(language="en")
     visit.patient.revise(preferred_language="es-MX")
-    answer = client_of(visit.patient.user).get(path_of(visit))
+    answer = client.get(path_of(visit))
     assert answer["Content-Language"] == "es"
     assert entries(answer.content)[0].summary.value.startswith("Cita, ")
     with translation.override("es"):

@@ -92,12 +92,13 @@ class VisitCalendarView(AuditedMixin, GenericAPIView[Appointment]):
 
         A later file of the same visit has the same UID and, once the visit was moved or canceled, a
         higher SEQUENCE: calendars change their entry. The file of a canceled visit has the method
-        CANCEL, by which they drop it. Texts are in the patient's language.
+        CANCEL, by which they drop it. Texts are in the patient's language, else the account's.
         """
         visit = self.get_object()
         self.record_read(visit, [visit])
         method = Method.CANCEL if visit.status == Status.CANCELED else Method.PUBLISH
-        language = language_of(visit.patient.preferred_language if visit.patient else None)
+        preferred = visit.patient and visit.patient.preferred_language
+        language = language_of(preferred, request.user.language)
         with translation.override(language):
             content = visit_file(visit, method, Revision.read_with(visit))
         headers = headers_of(f"visit-{visit.pk}.ics", PRIVATE_REVALIDATE, language)
