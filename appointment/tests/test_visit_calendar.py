@@ -9,11 +9,12 @@ import time_machine
 from django.utils import timezone, translation
 
 from accounts.models import AuditEvent, User
+from accounts.tests.mailbox import post
 from appointment.calendars.visit import Method, Revision, invitation, visit_file
-from appointment.models import Appointment, AppointmentEvent
+from appointment.models import Appointment, AppointmentEvent, CalendarFeed
 from appointment.tests.factories import AppointmentFactory
 from appointment.views.calendars import VisitCalendarView
-from doctor.tests.factories import LocationFactory, ScheduleFactory
+from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.calendars import Subscriber, broken_rules, entries, parsed, unfolded
@@ -215,6 +216,53 @@ def test_an_invitation_follows_the_visit_in_one_statement(visit: Appointment) ->
     method, content = invitation(visit, ADDRESS)
     assert (method, parsed(content).method.value) == ("CANCEL", "CANCEL")
     assert entries(content)[0].description.value == "This visit has been canceled."
+
+
+def test_mails_read_in_any_order_leave_the_entry_that_file_and_feed_show(
+    patient: Patient, staff: User, client_of: Any, noon: Any
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    slots = ScheduleFactory(date=day_ahead(3)).slots.order_by("starts_at")
+    visit = Appointment(patient=patient, slot=slots[0], booked_by=patient.user).book()
+    client, feed = client_of(patient.user), CalendarFeed.objects.make(patient.user)
+    mails = [mailed()]
+    for change in (
+        lambda: visit.reschedule(slots[1], by=staff),
+        lambda: visit.reschedule(slots[0], by=staff),
+        lambda: visit.cancel(by=staff),
+        lambda: visit.undo(by=staff),
+    ):
+        change()
+        mails.append(mailed())
+        shown = [client.get(path).content for path in (path_of(visit), path_of_feed(feed))]
+        assert {facts_in(each) for each in shown} == {facts_in(mails[-1])}
+    assert [int(facts_in(each)[1]) for each in mails] == [0, 1, 2, 3, 4]
+    for order in (mails, mails[::-1], mails[3:] + mails[:3], mails[::2] + mails[1::2]):
+        calendar = Subscriber()
+        for mail in order:
+            calendar.take(mail)
+        assert [facts_of(entry) for entry in calendar.kept.values()] == [facts_in(mails[-1])]
+
+
+def mailed() -> bytes:
+    """Send the one mail that is due; return its calendar file."""
+    [message] = post()
+    [(_, content, _)] = message.attachments
+    return bytes(content)
+
+
+def path_of_feed(feed: CalendarFeed) -> str:
+    return f"/api/appointment/calendar-feeds/{feed.secret}.ics"
+
+
+def facts_in(content: bytes) -> tuple[Any, ...]:
+    [entry] = entries(content)
+    return facts_of(entry)
+
+
+def facts_of(entry: Any) -> tuple[Any, ...]:
+    fields = (entry.uid, entry.sequence, entry.dtstamp, entry.dtstart, entry.dtend, entry.status)
+    return tuple(field.value for field in fields)
 
 
 # --- The endpoint ---------------------------------------------------------------------------------
