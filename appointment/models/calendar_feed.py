@@ -74,7 +74,7 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
         """
         own = Patient.objects.filter(user=OuterRef("user"), is_dependent=False)
         deceased = own.filter(marked_deceased_at__isnull=False)
-        alive = Q(kind="patient") & ~Exists(deceased)
+        alive = Q(~Exists(deceased), kind="patient")
         alive |= Q(kind="doctor", user__doctor__is_active=True)
         found = self.filter(alive, digest=digest_of(secret), user__is_active=True)
         language = Subquery(own.values("preferred_language")[:1])

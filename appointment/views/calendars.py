@@ -97,7 +97,7 @@ class VisitCalendarView(AuditedMixin, GenericAPIView[Appointment]):
         visit = self.get_object()
         self.record_read(visit, [visit])
         method = Method.CANCEL if visit.status == Status.CANCELED else Method.PUBLISH
-        preferred = visit.patient and visit.patient.preferred_language
+        preferred = visit.patient.preferred_language if visit.patient else None
         language = language_of(preferred, request.user.language)
         with translation.override(language):
             content = visit_file(visit, method, Revision.read_with(visit))
