@@ -22,11 +22,11 @@ class Span(NamedTuple):
     def add_to(self, event: Event) -> None:
         """Add DTSTART and DTEND on the wall clock of the zone.
 
-        In the hour that comes twice in autumn a wall time means its first occurrence (section
-        3.3.5), so a span that touches the second one is written in UTC.
+        A span that touches the hour that comes twice in autumn is written in UTC: a wall time there
+        means its first occurrence (section 3.3.5), but many programs take it for the second one.
         """
         local = (self.start.astimezone(self.zone), self.end.astimezone(self.zone))
-        is_ambiguous = any(each.fold for each in local)
+        is_ambiguous = any(_is_ambiguous(each) for each in local)
         start, end = (each.astimezone(UTC) for each in local) if is_ambiguous else local
         event.add("dtstart", start)
         event.add("dtend", end)
@@ -37,9 +37,12 @@ def calendar_file(
 ) -> bytes:
     """Return a VCALENDAR with these events and the VTIMEZONE of each zone that they name.
 
+    Without events it has the one of UTC, since a calendar has a component at least (section 3.6).
     `properties`: further properties of the calendar; an underscore stands for a hyphen.
     """
     entries = list(events)
+    for event, span in entries:
+        span.add_to(event)
     calendar = Calendar()
     calendar.add("prodid", product)
     calendar.add("version", "2.0")
@@ -47,11 +50,11 @@ def calendar_file(
     calendar.add("method", method)
     for name, value in properties.items():
         calendar.add(name.replace("_", "-"), value)
-    for component in zones_of(span for _, span in entries):
+    # A time in UTC, or in a zone that is the same as UTC, names no zone.
+    named = [span for event, span in entries if "TZID" in event["dtstart"].params]
+    zones = zones_of(named) if entries else [zone_component("Etc/UTC", 2000, 2000)]
+    for component in (*zones, *(event for event, _ in entries)):
         calendar.add_component(component)
-    for event, span in entries:
-        span.add_to(event)
-        calendar.add_component(event)
     written: bytes = calendar.to_ical()
     return written
 
@@ -115,6 +118,11 @@ def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
         else:
             high = middle
     return before + timedelta(seconds=high)
+
+
+def _is_ambiguous(local: datetime) -> bool:
+    """Whether the wall time comes twice in its zone."""
+    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
 
 
 def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:

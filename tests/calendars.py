@@ -70,9 +70,12 @@ def _broken_by_text(content: bytes) -> Iterator[str]:
     if re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", content):
         yield "a control character"
     text = unfolded(content)
+    has_events = "BEGIN:VEVENT" in text
+    if not has_events and "BEGIN:VTIMEZONE" not in text:
+        yield "no component"
     named = {match[1].strip('"') for line in text for match in [TZID.search(line)] if match}
     defined = [line.removeprefix("TZID:") for line in text if line.startswith("TZID:")]
-    if named != set(defined) or len(defined) != len(named):
+    if has_events and sorted(named) != sorted(defined):
         yield f"zones {sorted(named)} are named, {defined} defined"
     for line in text:
         if line.startswith(("DTSTAMP", "LAST-MODIFIED", "CREATED")):

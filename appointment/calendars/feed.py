@@ -11,10 +11,12 @@ from django.utils import translation
 from django.utils.translation import gettext
 from icalendar import Event, vDuration
 
+from accounts.letters import plain
 from appointment.calendars.visit import (
     PRODUCT,
     Method,
     Revision,
+    called,
     language_of,
     plain_entry,
     span_of,
@@ -39,7 +41,7 @@ class FeedFile:
     @classmethod
     def read(cls, feed: CalendarFeed, at: datetime) -> "FeedFile":
         """Read the visits of a feed that `CalendarFeedQuerySet.with_secret` has found."""
-        return cls(feed, language_of(feed.language), feed.visits(at))
+        return cls(feed, language_of(feed.language, feed.user.language), feed.visits(at))
 
     def state(self) -> tuple[Any, ...]:
         """Return all values on which the file depends: the same values give the same file."""
@@ -76,35 +78,32 @@ class FeedFile:
 
     def _entries(self) -> Iterator[tuple[Event, Span]]:
         for visit in self.visits:
-            seen: Any = visit  # has the columns that `with_revisions` adds
-            revision = Revision(seen.sequence, seen.revised_at)
             entry = self._of_doctor if self.is_of_doctor else visit_entry
-            yield entry(visit, revision), span_of(visit)
+            yield entry(visit, Revision.read_with(visit)), span_of(visit)
 
     def _of_doctor(self, visit: Appointment, revision: Revision) -> Event:
         """Return the entry of a visit for its doctor."""
         event = plain_entry(visit, revision, uid_of(visit, of_doctor=True))
-        names = {"patient": visit.patient.name} if visit.patient and self.shows_names else None
-        text = gettext("Visit, %(patient)s") % names if names else gettext("Visit")
+        text = gettext("Visit")
+        if visit.patient and self.shows_names:
+            text = gettext("Visit, %(patient)s") % {"patient": plain(visit.patient.name)}
         event.add("summary", text)
         return event
 
 
 def _state_of(visit: Appointment, shows_name: bool) -> tuple[Any, ...]:
     """Return the values on which the entry of a visit depends."""
-    seen: Any = visit
     patient, place = visit.patient, visit.location
     return (
         visit.pk,
         visit.starts_at,
         visit.ends_at,
         visit.status,
-        seen.sequence,
-        seen.revised_at,
+        Revision.read_with(visit),
         visit.needs_rebooking,
         visit.doctor.name,
         (place.name, place.address, place.time_zone, str(place.phone)),
         place.cancel_deadline_minutes,
-        patient and (patient.is_dependent, patient.first_name, patient.user_id is None),
+        patient and (patient.is_dependent, called(patient), patient.user_id is None),
         patient and shows_name and patient.name,
     )

@@ -16,10 +16,12 @@ from django.utils.translation import gettext
 from icalendar import Event, vCalAddress
 
 from accounts.languages import supported
+from accounts.letters import plain, plain_lines
 from appointment.models import Appointment, Status
 from doctor.models import Location
 from extensions.formats import instant_text
 from extensions.icalendar import Span, calendar_file, date_stamp
+from patient.models import Patient
 
 PRODUCT = "-//Clinic appointments//Visits//EN"
 # The namespace of all UIDs. It never changes: calendars know an entry by its UID.
@@ -45,6 +47,11 @@ class Revision(NamedTuple):
 
     sequence: int
     at: datetime
+
+    @classmethod
+    def read_with(cls, visit: Any) -> "Revision":
+        """Return the revision of a visit that `with_revisions` has read in the same statement."""
+        return cls(visit.sequence, visit.revised_at)
 
     @classmethod
     def of(cls, visit: Appointment, up_to: int | None = None) -> "Revision":
@@ -73,7 +80,7 @@ def visit_file(visit: Appointment, method: Method, revision: Revision, address: 
 
 def visit_entry(visit: Appointment, revision: Revision) -> Event:
     """Return the VEVENT of a visit for its patient, without its times and an attendee."""
-    names = {"doctor": visit.doctor.name, "location": visit.location.name}
+    names = {"doctor": plain(visit.doctor.name), "location": plain(visit.location.name)}
     event = plain_entry(visit, revision, uid_of(visit))
     event.add("summary", gettext("Visit, %(doctor)s, %(location)s") % names)
     event.add("description", "\n".join(_sentences(visit)))
@@ -110,21 +117,30 @@ def uid_of(visit: Appointment, *, of_doctor: bool = False) -> uuid.UUID:
     return uuid.uuid5(UIDS, f"doctor {name}" if of_doctor else name)
 
 
+def called(patient: Patient) -> str:
+    """Return the first name of a dependent, or the only one."""
+    return patient.first_name or patient.last_name
+
+
 def span_of(visit: Appointment) -> Span:
     """Return the time of the visit on the clock of its location."""
     return Span(visit.starts_at, visit.ends_at, visit.location.zone)
 
 
-def language_of(preferred: str | None) -> str:
-    """Return the clinic's language for a patient's preferred BCP 47 tag, else the active one."""
-    return supported(preferred or "") or translation.get_language() or settings.LANGUAGE_CODE
+def language_of(*tags: str | None) -> str:
+    """Return the clinic's language for the first of these BCP 47 tags that has one, as in messages.
+
+    Else the active language. `tags`: what the patient prefers, then the language of the account.
+    """
+    found = filter(None, (supported(tag) for tag in tags if tag))
+    return next(found, translation.get_language() or settings.LANGUAGE_CODE)
 
 
 def _sentences(visit: Appointment) -> list[str]:
     """Return what the entry tells the patient: for whom it is, and how to cancel or move it."""
     first = []
     if visit.patient and visit.patient.is_dependent:
-        first = [gettext("For %(name)s.") % {"name": visit.patient.first_name}]
+        first = [gettext("For %(name)s.") % {"name": plain(called(visit.patient))}]
     if visit.status == Status.CANCELED:
         return [*first, gettext("This visit has been canceled.")]
     until = instant_text(visit.cancel_until, visit.location.zone)
@@ -153,14 +169,14 @@ def _way_to_change(visit: Appointment) -> str:
 
 def _place(location: Location) -> str:
     """Return the name and the address on one line."""
-    lines = [location.name, *location.address.splitlines()]
+    lines = [plain(location.name), *plain_lines(location.address)]
     return ", ".join(line.strip(" ,") for line in lines if line.strip(" ,"))
 
 
 def _organizer(location: Location) -> vCalAddress:
     """Return the address that the clinic's mails come from, under the name of the location."""
     organizer = _mail_to(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
-    organizer.params["CN"] = location.name
+    organizer.params["CN"] = plain(location.name)
     return organizer
 
 

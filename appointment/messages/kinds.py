@@ -92,11 +92,14 @@ class VisitMessage(PatientMessage):
         return found.patient
 
     def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
-        """Return the invitation as a form of the text, and as a file for clients that ignore it."""
+        """Return the invitation as a form of the text, and as a file for clients that ignore it.
+
+        Django adds the charset. A second text/calendar would be a second invitation (RFC 6047).
+        """
         method, content = invitation(found, address, up_to=row.cause)
-        form = (content.decode(), f"text/calendar; method={method}; charset=UTF-8")
+        form = (content.decode(), f"text/calendar; method={method}")
         name = "cancel.ics" if found.status == Status.CANCELED else "visit.ics"
-        return {"alternatives": (form,), "attachments": ((name, content, "text/calendar"),)}
+        return {"alternatives": (form,), "attachments": ((name, content, "application/ics"),)}
 
     def is_news(self, row: Any, visit: Appointment) -> bool:
         """Whether the patient does not know it already."""

@@ -36,10 +36,11 @@ NO_DOCTOR = _("Only doctors have a calendar of the visits of their patients.")
 class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
     """Feeds of an account; `make` adds one. A feed that is revoked or has ended has no row."""
 
-    def make(self, user: User, kind: str, at: datetime | None = None) -> "CalendarFeed":
+    def make(self, user: User, kind: str = "", at: datetime | None = None) -> "CalendarFeed":
         """Make a feed of the account's people, or of the visits of its doctor.
 
-        Only this object has the `secret`; the row has its digest. Raises PermissionDenied for the
+        Without a kind it is `doctor` for the account of an active doctor, else `patient`. Only this
+        object has the `secret`; the row has its digest. Raises PermissionDenied for the
         kind `doctor` unless the user is an active doctor, TooManyFeeds beyond MOST_FEEDS, and
         CredentialsChanged if the logins of the account have ended since `user` was read. Locks the
         user.
@@ -48,9 +49,11 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
             account = User.objects.lock(user.pk)
             if account is None or not account.is_active or _logins(account) != _logins(user):
                 raise CredentialsChanged
-            is_doctor = kind == CalendarFeed.Kind.DOCTOR
-            if is_doctor and not Doctor.objects.active().filter(user=account).exists():
-                raise PermissionDenied(str(NO_DOCTOR))
+            if kind != CalendarFeed.Kind.PATIENT:
+                is_doctor = Doctor.objects.active().filter(user=account).exists()
+                if kind and not is_doctor:
+                    raise PermissionDenied(str(NO_DOCTOR))
+                kind = CalendarFeed.Kind.DOCTOR if is_doctor else CalendarFeed.Kind.PATIENT
             if self.filter(user=account).count() >= MOST_FEEDS:
                 raise TooManyFeeds
             secret = secrets.token_urlsafe(SECRET_BYTES)
@@ -71,7 +74,8 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
         """
         own = Patient.objects.filter(user=OuterRef("user"), is_dependent=False)
         deceased = own.filter(marked_deceased_at__isnull=False)
-        alive = Q(kind="patient") & ~Exists(deceased) | Q(user__doctor__is_active=True)
+        alive = Q(~Exists(deceased), kind="patient")
+        alive |= Q(kind="doctor", user__doctor__is_active=True)
         found = self.filter(alive, digest=digest_of(secret), user__is_active=True)
         language = Subquery(own.values("preferred_language")[:1])
         return found.select_related("user__doctor").annotate(language=language)
@@ -181,7 +185,10 @@ def digest_of(secret: str) -> str:
 
 
 def with_revisions(visits: AppointmentQuerySet) -> AppointmentQuerySet:
-    """Add `sequence` and `revised_at` to each visit, as `appointment.calendars.visit.Revision`."""
+    """Add `sequence` and `revised_at` to each visit, for `Revision.read_with`.
+
+    Read in one statement, the revision and the time of a visit are of the same moment.
+    """
     events = AppointmentEvent.objects.filter(appointment=OuterRef("pk")).changing_calendars()
     of_visit = events.order_by().values("appointment")
     number = Subquery(of_visit.annotate(number=Count("pk")).values("number"))

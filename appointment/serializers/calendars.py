@@ -45,8 +45,9 @@ class MadeFeedSerializer(CalendarFeedSerializer):
 
 @extend_schema_serializer(examples=[OpenApiExample("Own visits", {"kind": "patient"})])
 class NewFeedSerializer(serializers.ModelSerializer[CalendarFeed]):
-    """The kind of a new feed."""
+    """The kind of a new feed. Without it: `doctor` for an active doctor's account, or `patient`."""
 
     class Meta:
         model = CalendarFeed
         fields = ("kind",)
+        extra_kwargs = {"kind": {"required": False}}

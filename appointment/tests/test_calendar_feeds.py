@@ -139,8 +139,17 @@ def test_only_an_active_doctor_makes_the_feed_of_a_doctor(
 
 
 def test_an_unknown_kind_is_refused(api: APIClient) -> None:
-    for body in ({}, {"kind": "all"}):
-        assert_problem(api.post(FEEDS, body), 400, "validation_error")
+    assert_problem(api.post(FEEDS, {"kind": "all"}), 400, "validation_error")
+
+
+def test_without_a_kind_a_doctor_gets_the_feed_of_a_doctor_and_others_that_of_a_patient(
+    api: APIClient, doctor_account: User, client_of: Any
+) -> None:
+    clients = (api, client_of(doctor_account), client_of(UserFactory()))
+    kinds = [client.post(FEEDS, {}).json()["kind"] for client in clients]
+    assert kinds == ["patient", "doctor", "patient"]
+    doctor_account.doctor.revise(is_active=False)
+    assert client_of(doctor_account).post(FEEDS).json()["kind"] == "patient"
 
 
 # --- What ends a feed -----------------------------------------------------------------------------
@@ -198,6 +207,7 @@ def test_the_feed_of_a_deceased_patient_answers_no_more_until_the_mark_is_taken_
     api: APIClient, patient: Patient
 ) -> None:
     path = made(api)
+    DoctorFactory(user=patient.user)  # is a doctor as well
     patient.mark_deceased()
     assert ended(path)
     patient.unmark_deceased()
@@ -331,6 +341,7 @@ CHANGES: dict[str, Any] = {
     "the deadline": lambda visit: visit.location.revise(cancel_deadline_minutes=60),
     "the dependent's name": lambda visit: visit.patient.revise(first_name="Noa"),
     "a flag": lambda visit: Appointment.objects.filter(pk=visit.pk).update(needs_rebooking=True),
+    "the account's language": lambda visit: visit.patient.user.revise(language="es"),
     "the language": lambda visit: Patient.objects.own_of(visit.patient.user).update(
         preferred_language="es"
     ),

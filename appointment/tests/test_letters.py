@@ -15,6 +15,7 @@ from appointment.models import Appointment, Offer
 from appointment.tests.factories import WaitlistEntryFactory
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
+from tests.calendars import parsed
 
 pytestmark = pytest.mark.django_db
 
@@ -159,15 +160,23 @@ def test_a_mail_carries_the_visit_for_a_calendar(visit: Any, staff: Any) -> None
     [booked] = post()
     visit.cancel(by=staff)
     [canceled] = post()
-    for message, method in ((booked, "REQUEST"), (canceled, "CANCEL")):
-        sent = message_from_bytes(message.message().as_bytes())
-        parts = [each for each in sent.walk() if each.get_content_type() == "text/calendar"]
-        form, file = parts
-        assert (form.get_param("method"), form.get_content_charset()) == (method, "utf-8")
-        assert file.get_filename() in {"visit.ics", "cancel.ics"}
-        for part in parts:
-            content: Any = part.get_payload(decode=True)
-            assert f"METHOD:{method}".encode() in content
+    for message, method, name in (
+        (booked, "REQUEST", "visit.ics"),
+        (canceled, "CANCEL", "cancel.ics"),
+    ):
+        written: Any = message.message()
+        sent: Any = message_from_bytes(written.as_bytes(linesep="\r\n"))
+        text, file = sent.get_payload()
+        assert sent.get_content_type() == "multipart/mixed"
+        forms = [each.get_content_type() for each in text.get_payload()]
+        assert forms == ["text/plain", "text/html", "text/calendar"]
+        form = text.get_payload()[-1]
+        # Each parameter once: programs refuse a part with two.
+        parameters = [("text/calendar", ""), ("method", method), ("charset", "utf-8")]
+        assert form.get_params() == parameters
+        assert (file.get_content_type(), file.get_filename()) == ("application/ics", name)
+        assert file.get_payload(decode=True) == form.get_payload(decode=True)
+        assert parsed(file.get_payload(decode=True)).method.value == method
 
 
 def test_a_mail_about_a_visit_that_is_too_late_to_cancel_says_to_call(visit: Any) -> None:

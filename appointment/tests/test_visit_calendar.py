@@ -9,13 +9,15 @@ import time_machine
 from django.utils import timezone, translation
 
 from accounts.models import AuditEvent, User
+from accounts.tests.mailbox import post
 from appointment.calendars.visit import Method, Revision, invitation, visit_file
-from appointment.models import Appointment, AppointmentEvent
+from appointment.models import Appointment, AppointmentEvent, CalendarFeed
 from appointment.tests.factories import AppointmentFactory
-from doctor.tests.factories import LocationFactory, ScheduleFactory
+from appointment.views.calendars import VisitCalendarView
+from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
-from tests.calendars import Subscriber, broken_rules, entries, parsed
+from tests.calendars import Subscriber, broken_rules, entries, parsed, unfolded
 from tests.problems import assert_problem
 from tests.statements import counted_statements
 
@@ -64,6 +66,23 @@ def test_a_file_keeps_the_rules_of_its_method_whatever_the_texts_hold(
         assert event.attendee.params["PARTSTAT"] == ["ACCEPTED"]
 
 
+def test_no_control_character_of_a_stored_text_comes_into_a_file(visit: Appointment) -> None:
+    hidden = "".join(map(chr, (*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202E)))
+    for row, field in (
+        (visit.location, "name"),
+        (visit.location, "address"),
+        (visit.doctor, "last_name"),
+        (visit.patient, "first_name"),
+    ):
+        setattr(row, field, f"a{hidden}b\r\nX-EVIL:1")
+    visit.patient.is_dependent = True
+    content = visit_file(visit, Method.PUBLISH, Revision.of(visit))
+    [event] = entries(content)
+    assert event.organizer.params["CN"] == ["a b X-EVIL:1"]
+    assert content.decode().splitlines() == content.decode().split("\r\n")[:-1]
+    assert not any(line.startswith("X-EVIL") for line in unfolded(content))
+
+
 def test_the_checker_notices_broken_rules(visit: Appointment) -> None:
     good = visit_file(visit, Method.REQUEST, Revision.of(visit), ADDRESS)
     broken = {
@@ -86,7 +105,7 @@ def test_the_checker_notices_broken_rules(visit: Appointment) -> None:
     ("zone", "start"),
     [
         ("Europe/Madrid", "2027-03-28 03:00"),  # the minute after the spring gap
-        ("Europe/Madrid", "2027-10-31 01:30"),  # before the hour that comes twice
+        ("Europe/Madrid", "2027-10-31 01:00"),  # before the hour that comes twice
         ("America/Sao_Paulo", "2027-01-04 09:00"),
         ("Asia/Kolkata", "2027-01-04 09:30"),
     ],
@@ -142,6 +161,9 @@ def test_the_visit_of_a_dependent_says_for_whom_it_is_in_the_description_alone()
     assert event.description.value.startswith("For Leo.\n")
     assert "Leo" not in event.summary.value
     assert "Paz" not in event.serialize()
+    visit.patient.first_name, visit.patient.last_name = "", "Bo"  # a person with one name
+    [event] = entries(visit_file(visit, Method.PUBLISH, Revision.of(visit)))
+    assert event.description.value.startswith("For Bo.\n")
 
 
 def test_the_sequence_counts_changes_of_time_place_and_standing_alone(
@@ -196,6 +218,53 @@ def test_an_invitation_follows_the_visit_in_one_statement(visit: Appointment) ->
     assert entries(content)[0].description.value == "This visit has been canceled."
 
 
+def test_mails_read_in_any_order_leave_the_entry_that_file_and_feed_show(
+    patient: Patient, staff: User, client_of: Any, noon: Any
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    slots = ScheduleFactory(date=day_ahead(3)).slots.order_by("starts_at")
+    visit = Appointment(patient=patient, slot=slots[0], booked_by=patient.user).book()
+    client, feed = client_of(patient.user), CalendarFeed.objects.make(patient.user)
+    mails = [mailed()]
+    for change in (
+        lambda: visit.reschedule(slots[1], by=staff),
+        lambda: visit.reschedule(slots[0], by=staff),
+        lambda: visit.cancel(by=staff),
+        lambda: visit.undo(by=staff),
+    ):
+        change()
+        mails.append(mailed())
+        shown = [client.get(path).content for path in (path_of(visit), path_of_feed(feed))]
+        assert {facts_in(each) for each in shown} == {facts_in(mails[-1])}
+    assert [int(facts_in(each)[1]) for each in mails] == [0, 1, 2, 3, 4]
+    for order in (mails, mails[::-1], mails[3:] + mails[:3], mails[::2] + mails[1::2]):
+        calendar = Subscriber()
+        for mail in order:
+            calendar.take(mail)
+        assert [facts_of(entry) for entry in calendar.kept.values()] == [facts_in(mails[-1])]
+
+
+def mailed() -> bytes:
+    """Send the one mail that is due; return its calendar file."""
+    [message] = post()
+    [(_, content, _)] = message.attachments
+    return bytes(content)
+
+
+def path_of_feed(feed: CalendarFeed) -> str:
+    return f"/api/appointment/calendar-feeds/{feed.secret}.ics"
+
+
+def facts_in(content: bytes) -> tuple[Any, ...]:
+    [entry] = entries(content)
+    return facts_of(entry)
+
+
+def facts_of(entry: Any) -> tuple[Any, ...]:
+    fields = (entry.uid, entry.sequence, entry.dtstamp, entry.dtstart, entry.dtend, entry.status)
+    return tuple(field.value for field in fields)
+
+
 # --- The endpoint ---------------------------------------------------------------------------------
 
 
@@ -242,6 +311,20 @@ def test_a_client_that_has_the_file_gets_304_until_the_visit_changes(
     assert reads.count() == 3
 
 
+def test_a_file_has_the_time_and_the_sequence_of_one_moment(
+    visit: Appointment, client_of: Any, monkeypatch: Any
+) -> None:
+    start, last = visit.starts_at, visit.slot.schedule.slots.last()
+
+    def move(*_: Any) -> None:
+        Appointment.objects.get(pk=visit.pk).reschedule(last)
+
+    client = client_of(visit.patient.user)
+    monkeypatch.setattr(VisitCalendarView, "record_read", move)
+    [event] = entries(client.get(path_of(visit)).content)
+    assert (event.dtstart.value, event.sequence.value) == (start, "0")
+
+
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json", "image/png", ""])
 def test_no_accept_header_is_refused_and_an_error_is_a_problem(
     visit: Appointment, client_of: Any, accept: str
@@ -254,8 +337,12 @@ def test_no_accept_header_is_refused_and_an_error_is_a_problem(
 
 
 def test_texts_are_in_the_patients_language(visit: Appointment, client_of: Any) -> None:
+    client = client_of(visit.patient.user)
+    visit.patient.user.revise(language="es")
+    assert client.get(path_of(visit), HTTP_ACCEPT_LANGUAGE="en")["Content-Language"] == "es"
+    visit.patient.user.revise(language="en")
     visit.patient.revise(preferred_language="es-MX")
-    answer = client_of(visit.patient.user).get(path_of(visit))
+    answer = client.get(path_of(visit))
     assert answer["Content-Language"] == "es"
     assert entries(answer.content)[0].summary.value.startswith("Cita, ")
     with translation.override("es"):

@@ -26,6 +26,7 @@ from accounts.requests import SignedInRequest
 from appointment.calendars.feed import FeedFile
 from appointment.calendars.visit import Method, Revision, language_of, visit_file
 from appointment.models import Appointment, CalendarFeed, Status
+from appointment.models.calendar_feed import with_revisions
 from appointment.serializers.calendars import (
     CalendarFeedSerializer,
     MadeFeedSerializer,
@@ -81,9 +82,9 @@ class VisitCalendarView(AuditedMixin, GenericAPIView[Appointment]):
     content_negotiation_class = OnlyFormat
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        """Return the appointments of the caller and the caller's dependents."""
+        """Return the appointments of the caller and dependents, each with its revision."""
         keys = [patient.pk for patient in patients_cared_for_by(self.request.user.pk)]
-        return Appointment.objects.of_patients(keys).with_names()
+        return with_revisions(Appointment.objects.of_patients(keys).with_names())
 
     @extend_schema(operation_id="appointment_my_appointments_calendar", **DESCRIBED)
     def get(self, request: SignedInRequest, pk: int) -> Response:
@@ -91,14 +92,15 @@ class VisitCalendarView(AuditedMixin, GenericAPIView[Appointment]):
 
         A later file of the same visit has the same UID and, once the visit was moved or canceled, a
         higher SEQUENCE: calendars change their entry. The file of a canceled visit has the method
-        CANCEL, by which they drop it. Texts are in the patient's language.
+        CANCEL, by which they drop it. Texts are in the patient's language, else the account's.
         """
         visit = self.get_object()
         self.record_read(visit, [visit])
         method = Method.CANCEL if visit.status == Status.CANCELED else Method.PUBLISH
-        language = language_of(visit.patient.preferred_language if visit.patient else None)
+        preferred = visit.patient.preferred_language if visit.patient else None
+        language = language_of(preferred, request.user.language)
         with translation.override(language):
-            content = visit_file(visit, method, Revision.of(visit))
+            content = visit_file(visit, method, Revision.read_with(visit))
         headers = headers_of(f"visit-{visit.pk}.ics", PRIVATE_REVALIDATE, language)
         return file_if_changed(request, etag_of(content), lambda: content, headers)
 
@@ -130,7 +132,7 @@ class CalendarFeedViewSet(
         """
         body = NewFeedSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        feed = CalendarFeed.objects.make(request.user, body.validated_data["kind"])
+        feed = CalendarFeed.objects.make(request.user, **body.validated_data)
         url = reverse("calendar-feed-file", [feed.secret], request=request)
         data = MadeFeedSerializer(feed, context={"url": url}).data
         return Response(data, status.HTTP_201_CREATED)

@@ -43,18 +43,25 @@ def written(start: datetime, zone: str) -> list[str]:
     return calendar_file("x", "PUBLISH", [(Event(), span)]).decode().split("\r\n")
 
 
-def test_an_event_in_the_first_hour_that_comes_twice_has_the_wall_time_and_in_the_second_utc() -> (
-    None
-):
+def test_an_event_that_touches_the_hour_that_comes_twice_is_in_utc() -> None:
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 CEST
-    assert "DTSTART;TZID=Europe/Madrid:20261025T023000" not in written(first, "Europe/Madrid")
     second = first + timedelta(hours=1)  # 02:30 CET
-    lines = written(second, "Europe/Madrid")
-    assert "DTSTART:20261025T013000Z" in lines
-    assert "DTEND:20261025T020000Z" in lines
-    earlier = written(first - HALF_HOUR, "Europe/Madrid")
-    assert "DTSTART;TZID=Europe/Madrid:20261025T020000" in earlier
-    assert "DTEND;TZID=Europe/Madrid:20261025T023000" in earlier
+    for start in (first - 2 * HALF_HOUR, first, first + HALF_HOUR, second):
+        lines = written(start, "Europe/Madrid")
+        assert f"DTSTART:{start:%Y%m%dT%H%M%SZ}" in lines
+        assert f"DTEND:{start + HALF_HOUR:%Y%m%dT%H%M%SZ}" in lines
+        assert "BEGIN:VTIMEZONE" not in lines
+    before = written(first - 3 * HALF_HOUR, "Europe/Madrid")
+    assert "DTSTART;TZID=Europe/Madrid:20261025T010000" in before
+    after = written(second + HALF_HOUR, "Europe/Madrid")
+    assert "DTSTART;TZID=Europe/Madrid:20261025T030000" in after
+
+
+def test_a_zone_that_is_the_same_as_utc_is_not_named() -> None:
+    for zone in ("Africa/Abidjan", "Etc/UTC", "UTC"):
+        lines = written(datetime(2026, 12, 1, 9, tzinfo=UTC), zone)
+        assert "DTSTART:20261201T090000Z" in lines
+        assert "BEGIN:VTIMEZONE" not in lines
 
 
 def test_the_span_of_a_vtimezone_reaches_over_the_new_year() -> None:
