@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Subquery
 
-from accounts.models import OutgoingMessage
+from accounts.models import NotificationChoice, OutgoingMessage
 from appointment.messages.history import CHANGES, REMINDER
 from appointment.messages.quiet import end_of_quiet
 from appointment.models import Appointment, AppointmentEvent
@@ -77,7 +77,9 @@ def _missing(hours: int, places: list[Location], at: datetime) -> Iterator[Outgo
     rows = _visits(hours, places, at).annotate(
         cause=Subquery(changes.values("pk")[:1]), changed_at=Subquery(changes.values("at")[:1])
     )
+    unwanted = NotificationChoice.objects.unwanted(REMINDER).filter(user=OuterRef("patient__user"))
     found = rows.filter(~Exists(reminders), cause__isnull=False, patient__isnull=False)
+    found = found.filter(~Exists(unwanted))  # the sender would delete them, each time
     columns = ("pk", "starts_at", "location", "cause", "changed_at", "patient__user")
     for pk, starts_at, place, cause, changed_at, user in found.values_list(*columns):
         due = hours_before(starts_at, hours, zones[place])

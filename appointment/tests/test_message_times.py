@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from accounts.models import OutgoingMessage
+from accounts.models import NotificationChoice, OutgoingMessage
 from accounts.tests.mailbox import post
 from appointment.messages.quiet import end_of_quiet
 from appointment.messages.reminders import queue_reminders
@@ -122,6 +122,21 @@ def test_a_reminder_comes_a_day_before_by_the_clock(
     assert kinds_sent() == ["booked"]
     assert kinds_sent(there(due) - timedelta(minutes=1)) == ["booked"]
     assert kinds_sent(there(due)) == ["booked", "reminder"]
+
+
+def test_a_reminder_that_is_not_wanted_is_queued_once(
+    clock: Any, patient: Patient, place: Location
+) -> None:
+    clock("2026-11-25 12:00")
+    book(patient, place, "2026-12-03 10:00", patient.user)
+    off = {"email": False, "sms": False, "push": False}
+    NotificationChoice.objects.choose(patient.user, {"reminder": off})
+    assert kinds_sent() == ["booked"]
+    at = clock("2026-12-02 10:01")
+    assert kinds_sent() == ["booked"]
+    assert queue_reminders(at) == 0, "the sender has deleted it"
+    NotificationChoice.objects.choose(patient.user, {"reminder": {"email": True}})
+    assert queue_reminders(at) == 1
 
 
 def test_what_is_booked_later_than_its_reminder_has_none(
