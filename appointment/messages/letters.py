@@ -160,7 +160,10 @@ def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Lett
 
 
 def _canceled(about: Subject, news: News, times: list[str]) -> Letter:
-    """Return the letter about a visit that does not take place."""
+    """Return the letter about a visit that does not take place, at the time the patient knows."""
+    if news.moved_from and not news.is_own:
+        old = news.moved_from
+        about = Subject(about.patient, old.doctor, old.location, old.starts_at, old.ends_at)
     subject = gettext("Canceled: %(when)s, %(place)s") % {"when": about.when, "place": about.place}
     heading = gettext("Your visit is canceled")
     if about.dependent:
