@@ -131,15 +131,15 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         """Return the messages that were given up, and of which no member of staff took care."""
         return self.filter(given_up_at__isnull=False, settled_at=None)
 
-    def not_reached(self) -> "OutgoingMessageQuerySet":
-        """Return the dead messages about visits of which nothing else told the person: one a fact.
+    def not_reached(self, about: str = "visit") -> "OutgoingMessageQuerySet":
+        """Return the dead messages of which nothing else told the person: one a fact.
 
         That is another channel, a copy that staff sent, or the telephone; one that waits may still
-        reach them.
+        reach them. `about`: `visit` or `offer`.
         """
         told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
         others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
-        named = [name for name, kind in kinds().items() if kind.about == "visit"]
+        named = [name for name, kind in kinds().items() if kind.about == about]
         return self.dead().filter(~Exists(others.exclude(pk=OuterRef("pk"))), kind__in=named)
 
     def retry(self, by: Any) -> int:
