@@ -139,7 +139,7 @@ class Reminder(VisitMessage):
         None if the location reminds of no visit any more.
         """
         place = Location.objects.filter(appointments=row.object_id).first()
-        if place is None or place.reminder_hours is None:
+        if place is None or not place.reminder_hours:
             return None
         visit = super().find(row, at)
         if visit and (due := hours_before(visit.starts_at, place.reminder_hours, place.zone)) > at:

@@ -124,6 +124,23 @@ def test_a_reminder_comes_a_day_before_by_the_clock(
     assert kinds_sent(there(due)) == ["booked", "reminder"]
 
 
+def test_changed_hours_remind_of_a_visit_within_the_quiet_hours_in_time(
+    clock: Any, patient: Patient, other_patient: Patient, place: Location
+) -> None:
+    clock("2026-11-25 12:00")
+    place.revise(reminder_hours=None)
+    book(patient, place, "2026-12-03 07:30", patient.user)
+    book(other_patient, place, "2026-12-03 08:30", other_patient.user)
+    assert kinds_sent() == ["booked", "booked"]
+    place.revise(reminder_hours=3)
+    assert queue_reminders(clock("2026-12-03 05:31")) == 1, "the other one waits until 08:00"
+    assert kinds_sent() == ["booked", "booked", "reminder"]
+    assert queue_reminders(clock("2026-12-03 08:00")) == 1
+    place.revise(reminder_hours=0)
+    assert kinds_sent() == ["booked", "booked", "reminder"]
+    assert not OutgoingMessage.objects.filter(sent_at=None).exists()
+
+
 def test_a_reminder_that_is_not_wanted_is_queued_once(
     clock: Any, patient: Patient, place: Location
 ) -> None:
