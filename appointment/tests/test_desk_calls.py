@@ -108,8 +108,11 @@ def test_the_visit_shows_what_became_of_its_messages(
     desk: Client, superuser: User, canceled: Any, patient: Patient
 ) -> None:
     failed = "Cancelation: not sent, no verified e-mail address"
-    assert failed in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+    shown = text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+    assert failed in shown
+    assert "to be sent" not in shown, "the visit is canceled: neither its booking nor a reminder"
     visit = Appointment.objects.get(pk=canceled.object_id)
     assert failed in text(AdminClient(superuser).get(page(visit, "change")))
-    OutgoingMessage.objects.filter(pk=canceled.pk).update(given_up_at=None, sent_at=timezone.now())
-    assert "Cancelation: sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+    sent = {"given_up_at": None, "sent_at": timezone.now(), "channel": "sms"}
+    OutgoingMessage.objects.filter(pk=canceled.pk).update(**sent)
+    assert "Cancelation (SMS): sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
