@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from accounts.letters import Letter, plain, plain_lines
 from appointment.messages.history import CANCELED, News
@@ -199,13 +199,21 @@ def offer_letter(offer: Offer) -> Letter:
     """Return the letter about a place that is held for a patient in line."""
     slot, entry = offer.slot, offer.entry
     about = Subject(entry.patient, slot.doctor, slot.location, slot.starts_at, slot.ends_at)
-    until = clock_text(offer.expires_at, slot.location.zone)
-    subject = gettext("Free until %(until)s: %(when)s, %(place)s")
+    zone = slot.location.zone
+    days = {each.astimezone(zone).date() for each in (offer.created_at, offer.expires_at)}
+    if len(days) == 1:
+        until = clock_text(offer.expires_at, zone)
+        subject = gettext("Free until %(until)s: %(when)s, %(place)s")
+        held = gettext("We hold it for you until %(until)s today.")
+    else:
+        until = instant_text(offer.expires_at, zone)
+        subject = pgettext("with the date", "Free until %(until)s: %(when)s, %(place)s")
+        held = gettext("We hold it for you until %(until)s.")
     subject %= {"until": until, "when": about.when, "place": about.place}
     heading = gettext("A time is free for you")
     if about.dependent:
         heading = gettext("A time is free for %(name)s") % {"name": about.dependent}
-    texts = [gettext("We hold it for you until %(until)s today.") % {"until": until}]
+    texts = [held % {"until": until}]
     if entry.replaces:
         old = instant_text(entry.replaces.starts_at, entry.replaces.location.zone)
         text = gettext("If you take it, it replaces the visit on %(when)s.")
