@@ -131,15 +131,16 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         """Return the messages that were given up, and that staff have not told by telephone."""
         return self.filter(given_up_at__isnull=False, settled_at=None)
 
-    def not_reached(self) -> "OutgoingMessageQuerySet":
-        """Return the dead messages about visits whose person no other row tells the same.
+    def not_reached(self, about: str = "visit") -> "OutgoingMessageQuerySet":
+        """Return the dead messages whose person no other row of the queue tells the same.
 
         One that tells it went by another channel, is a copy that staff sent, is noted as told by
         telephone, or still waits. Of several dead rows of one fact, the last one is returned.
+        `about`: `visit` or `offer`.
         """
         told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
         others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
-        named = [name for name, kind in kinds().items() if kind.about == "visit"]
+        named = [name for name, kind in kinds().items() if kind.about == about]
         return self.dead().filter(~Exists(others.exclude(pk=OuterRef("pk"))), kind__in=named)
 
     def retry(self, by: Any) -> int:

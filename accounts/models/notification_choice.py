@@ -1,7 +1,7 @@
 """By which channels the owner of an account gets each kind of message."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -26,6 +26,10 @@ class NotificationChoiceQuerySet(models.QuerySet["NotificationChoice"]):
     def channels_of(self, user: Any, kind: str) -> list[str]:
         """Return the channels by which the account gets this kind."""
         return [channel for channel, is_on in self.of(user)[kind].items() if is_on]
+
+    def unwanted(self, kind: str) -> Self:
+        """Return the choices of the accounts that get no message of this kind."""
+        return self.filter(kind=kind, **dict.fromkeys(CHANNELS, False))
 
     @transaction.atomic
     def choose(self, user: Any, changes: Mapping[str, Mapping[str, bool]]) -> Choices:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext, pgettext_lazy
@@ -16,6 +17,7 @@ from appointment.desk.pages import DeskPage
 from appointment.messages.not_told import not_told
 from appointment.messages.state import NAMES, failure_text
 from appointment.models import Appointment
+from patient.models import Patient
 
 CHANGE_MESSAGES = "accounts.change_outgoingmessage"
 MOST_CALLS = 200  # shown at once
@@ -27,11 +29,18 @@ class Call:
 
     message: OutgoingMessage
     visit: Appointment
+    owner: Patient | None = None  # of the account, where the patient is a dependent
 
     @cached_property
     def person(self) -> Person:
         """The patient."""
         return Person(self.visit.patient)
+
+    @cached_property
+    def carer(self) -> Person | None:
+        """The person to call for a dependent who has no number; None if there is none."""
+        has_number = not self.person.phone and self.owner and self.owner.phone_number
+        return Person(self.owner) if has_number else None
 
     @property
     def what(self) -> str:
@@ -62,15 +71,19 @@ class CallParts(DeskPage):
     def calls(self) -> list[Call]:
         """Return the calls to make at the user's sites, the soonest visit first."""
         rows = not_told(self.at).filter(location__in=[site.pk for site in self.sites])
-        messages = list(rows.order_by("-pk")[:MOST_CALLS])
+        start = Appointment.objects.filter(pk=OuterRef("object_id")).values("starts_at")
+        messages = list(rows.order_by(Subquery(start), "pk")[:MOST_CALLS])
         named = Appointment.objects.with_names().filter(patient__isnull=False)
         visits = named.in_bulk({message.object_id for message in messages})
-        found = [
-            Call(message, visits[message.object_id])
+        patients = [visit.patient for visit in visits.values()]
+        accounts = {each.user_id for each in patients if each and each.is_dependent}
+        owners = Patient.objects.filter(user__in=accounts, is_dependent=False)
+        by_account = {owner.user_id: owner for owner in owners}
+        return [
+            Call(message, visit, by_account.get(visit.patient and visit.patient.user_id))
             for message in messages
-            if message.object_id in visits
+            if (visit := visits.get(message.object_id))
         ]
-        return sorted(found, key=lambda call: (call.visit.starts_at, call.message.pk))
 
     def context(self, **more: Any) -> dict[str, Any]:
         """Add the proof of the page, and whether the user may act."""

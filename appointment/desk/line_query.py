@@ -5,10 +5,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext, ngettext
 
+from accounts.models import OutgoingMessage
 from appointment.desk.cards import minutes
 from appointment.desk.people import spoken_phone
 from appointment.models import Offer, WaitlistEntry
@@ -80,7 +81,13 @@ class OfferRow:
     def shown(self) -> tuple[Any, ...]:
         """All that the page shows of the offer."""
         where = (str(self.offer.slot.doctor), str(self.offer.slot.location), self.start)
-        return (self.offer.pk, self.person.shown, *where, self.clock, self.replaces)
+        more = (self.clock, self.replaces, self.is_untold)
+        return (self.offer.pk, self.person.shown, *where, *more)
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether the message about the offer has reached the patient by no channel."""
+        return bool(getattr(self.offer, "is_untold", False))
 
     @cached_property
     def replaces(self) -> str:
@@ -99,7 +106,9 @@ class Offers:
     def rows(self) -> list[OfferRow]:
         """The offers, the one that runs out first on top."""
         related = ("slot__doctor", "slot__location", "entry__patient", "entry__replaces__location")
+        dead = OutgoingMessage.objects.not_reached("offer").filter(object_id=OuterRef("pk"))
         offers = open_offers(self.user, self.at, self.sites).select_related(*related)
+        offers = offers.annotate(is_untold=Exists(dead))
         return [OfferRow(offer, self.at) for offer in offers[:MOST_OFFERS]]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 
 from django.db.models import Q
 
@@ -11,7 +12,7 @@ from appointment.models.event import CHANGES_CALENDARS
 from doctor.models import Slot
 from doctor.wall_time import A_DAY
 
-Kind = AppointmentEvent.Kind
+Kind, Role = AppointmentEvent.Kind, AppointmentEvent.Role
 A_MOMENT = timedelta(minutes=5)
 BOOKED, MOVED, CANCELED, REMINDER = "booked", "moved", "canceled", "reminder"
 # The events after which an earlier message about the visit is no longer true.
@@ -25,8 +26,8 @@ class News:
 
     `event`: what the message tells of. `is_new`: the patient has no message about the visit.
     `is_back`: the patient has a message that it was canceled, and it takes place. `moves`: the
-    events that have moved it since, the last first. `moved_from`: the slot that the last message
-    named, if it is known.
+    events that have moved it since, the last first. `moved_from`: the slot in which the patient
+    knows it, if that is another one and still there.
     """
 
     event: AppointmentEvent
@@ -38,7 +39,7 @@ class News:
     @property
     def is_own(self) -> bool:
         """Whether the patient has done it, or the owner of the account that books for them."""
-        return self.event.by == AppointmentEvent.Role.PATIENT
+        return self.event.by == Role.PATIENT
 
     @property
     def keeps_wall_time(self) -> bool:
@@ -56,54 +57,80 @@ def news_of(visit: Appointment, cause: int) -> News | None:
     """Return what the latest event, `cause`, is to the patient; None if it is no news.
 
     No news are a visit that was booked and canceled within a moment by the same side, a cancelation
-    that was undone before its message was sent, and a move back to where the last message
-    said. A message of more than a day ago was sent, or staff were asked to call.
+    that was undone before the patient knew of it, and a move back to where the patient knows the
+    visit. A message of more than a day ago was sent, or staff were asked to call. Where the clinic
+    changes a visit, the patient knows what they have done with it themselves, without a message.
     """
     events = AppointmentEvent.objects.filter(CHANGES, appointment=visit.pk, pk__lte=cause)
     known = list(events.order_by("-pk"))
     if not known or known[0].pk != cause:
         return None
     latest, *earlier = known
-    sent, tried = _told(visit)
-    heard = (each.pk in sent or each.at < latest.at - A_DAY for each in earlier)
-    number = next((number for number, told in enumerate(heard) if told), len(earlier))
-    last = earlier[number] if number < len(earlier) else None
+    told, tried = _told(visit)
+
+    def is_own(event: AppointmentEvent) -> bool:
+        return event.by == Role.PATIENT and latest.by != Role.PATIENT
+
+    def is_told(event: AppointmentEvent) -> bool:
+        is_own_cancel = event.kind == Kind.CANCELED != latest.kind and is_own(event)
+        return event.pk in told or event.at < latest.at - A_DAY or is_own_cancel
+
+    unheard = list(takewhile(lambda each: not is_told(each), earlier))
+    unknown = list(takewhile(lambda each: not is_own(each), unheard))
+    last = next(iter(earlier[len(unheard) :]), None)
+    was_canceled = last is not None and last.kind == Kind.CANCELED
     if latest.kind == Kind.CANCELED:
-        is_known = last is not None and last.kind == Kind.CANCELED
-        is_slip = not tried and last is None and _is_slip(earlier[-1:], latest)
-        return None if is_known or is_slip else News(latest)
-    if last is None:
-        return News(latest, is_new=True)
-    if last.kind == Kind.CANCELED:
+        is_slip = not tried and last is None and _is_slip(earlier, latest)
+        known_at = _slot_before(_moves(unknown))
+        return None if was_canceled or is_slip else News(latest, moved_from=known_at)
+    if was_canceled:
         return News(latest, is_back=True)
-    return _news_of_moves(visit, [latest, *earlier[:number]])
+    news = _news_of_moves(visit, [latest, *unknown]) if last or unknown != unheard else None
+    if news or last is None:
+        return news or News(latest, is_new=True)
+    return _news_of_moves(visit, [latest, *unheard])
 
 
 def _news_of_moves(visit: Appointment, unheard: list[AppointmentEvent]) -> News | None:
-    """Return these events, the last first, as one move from where the last message said."""
-    moves = tuple(event for event in unheard if event.kind in MOVES)
+    """Return these events, the last first, as one move from where the patient knows the visit."""
+    moves = _moves(unheard)
     if not moves:
         return None
-    slots = Slot.objects.select_related("location", "doctor")
-    before = slots.filter(pk=moves[-1].from_slot).first() if moves[-1].from_slot else None
+    before = _slot_before(moves)
     news = News(unheard[0], moves=moves, moved_from=before)
     is_back = before is not None and visit.has_times_of(before) and not news.keeps_wall_time
     return None if is_back else news
 
 
-def _is_slip(booked: list[AppointmentEvent], canceled: AppointmentEvent) -> bool:
-    """Whether who booked the visit canceled it within a moment."""
-    return any(each.by == canceled.by and canceled.at - each.at < A_MOMENT for each in booked)
+def _moves(events: list[AppointmentEvent]) -> tuple[AppointmentEvent, ...]:
+    return tuple(event for event in events if event.kind in MOVES)
+
+
+def _slot_before(moves: tuple[AppointmentEvent, ...]) -> Slot | None:
+    """Return the slot from which the first of these events, the last first, moved the visit."""
+    slots = Slot.objects.select_related("location", "doctor")
+    return slots.filter(pk=moves[-1].from_slot).first() if moves and moves[-1].from_slot else None
+
+
+def _is_slip(earlier: list[AppointmentEvent], canceled: AppointmentEvent) -> bool:
+    """Whether who booked the visit canceled it within a moment, and no other side changed it."""
+    is_alone = all(each.by == canceled.by for each in earlier)
+    return is_alone and any(canceled.at - each.at < A_MOMENT for each in earlier[-1:])
 
 
 def _told(visit: Appointment) -> tuple[set[int], bool]:
-    """Return the keys of the events that a message was sent of, and whether any was tried.
+    """Return the keys of the events of which the patient was told, and whether any was tried.
 
-    One that a process is sending counts as sent: the server may have taken it already.
+    That is by a message, or by staff on the telephone. A message that a process is sending counts
+    as sent: the server may have accepted it already.
     """
     rows = OutgoingMessage.objects.filter(
         object_id=visit.pk, kind__in=(BOOKED, MOVED, CANCELED, REMINDER), cause__isnull=False
     )
     found = list(rows)
-    sent = {row.cause for row in found if row.cause and (row.sent_at or row.is_being_sent)}
-    return sent, any(row.sent_at or row.given_up_at for row in found)
+    told = {
+        row.cause
+        for row in found
+        if row.cause and (row.sent_at or row.settled_at or row.is_being_sent)
+    }
+    return told, any(row.sent_at or row.given_up_at for row in found)

@@ -42,7 +42,13 @@ class PatientMessage(MessageKind):
     def channels(self, row: Any, at: datetime) -> tuple[str, ...]:
         """Return the channels that the account has chosen and that reach it."""
         found = self.find(row, at)
-        return Reach(self.patient_of(found), at).channels(self.name) if found else ()
+        if found is None:
+            return ()
+        return Reach(self.patient_of(found), at).channels(self.chosen_as(row, found))
+
+    def chosen_as(self, row: Any, found: Any) -> str:
+        """Return the kind whose channels it leaves by."""
+        return self.name
 
     def compose(self, row: Any, at: datetime) -> Message | None:
         """Return the message by the row's channel, in the language of the patient."""
@@ -91,6 +97,11 @@ class VisitMessage(PatientMessage):
     def patient_of(self, found: Any) -> Any:
         return found.patient
 
+    def chosen_as(self, row: Any, found: Appointment) -> str:
+        """Return `moved` for a booking that takes back what the patient knows: it is needed."""
+        news = news_of(found, row.cause) if self.name == BOOKED else None
+        return MOVED if news and not news.is_new else self.name
+
     def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
         """Return the invitation as a form of the text, and as a file for clients that ignore it.
 
@@ -131,7 +142,7 @@ class Reminder(VisitMessage):
         None if the location reminds of no visit any more.
         """
         place = Location.objects.filter(appointments=row.object_id).first()
-        if place is None or place.reminder_hours is None:
+        if place is None or not place.reminder_hours:
             return None
         visit = super().find(row, at)
         if visit and (due := hours_before(visit.starts_at, place.reminder_hours, place.zone)) > at:

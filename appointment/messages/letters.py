@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.text import Truncator
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from accounts.letters import Letter, plain, plain_lines
 from appointment.messages.history import CANCELED, News
@@ -160,7 +160,10 @@ def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Lett
 
 
 def _canceled(about: Subject, news: News, times: list[str]) -> Letter:
-    """Return the letter about a visit that does not take place."""
+    """Return the letter about a visit that does not take place, at the time the patient knows."""
+    if news.moved_from and not news.is_own:
+        old = news.moved_from
+        about = Subject(about.patient, old.doctor, old.location, old.starts_at, old.ends_at)
     subject = gettext("Canceled: %(when)s, %(place)s") % {"when": about.when, "place": about.place}
     heading = gettext("Your visit is canceled")
     if about.dependent:
@@ -196,13 +199,21 @@ def offer_letter(offer: Offer) -> Letter:
     """Return the letter about a place that is held for a patient in line."""
     slot, entry = offer.slot, offer.entry
     about = Subject(entry.patient, slot.doctor, slot.location, slot.starts_at, slot.ends_at)
-    until = clock_text(offer.expires_at, slot.location.zone)
-    subject = gettext("Free until %(until)s: %(when)s, %(place)s")
+    zone = slot.location.zone
+    days = {each.astimezone(zone).date() for each in (offer.created_at, offer.expires_at)}
+    if len(days) == 1:
+        until = clock_text(offer.expires_at, zone)
+        subject = gettext("Free until %(until)s: %(when)s, %(place)s")
+        held = gettext("We hold it for you until %(until)s today.")
+    else:
+        until = instant_text(offer.expires_at, zone)
+        subject = pgettext("with the date", "Free until %(until)s: %(when)s, %(place)s")
+        held = gettext("We hold it for you until %(until)s.")
     subject %= {"until": until, "when": about.when, "place": about.place}
     heading = gettext("A time is free for you")
     if about.dependent:
         heading = gettext("A time is free for %(name)s") % {"name": about.dependent}
-    texts = [gettext("We hold it for you until %(until)s today.") % {"until": until}]
+    texts = [held % {"until": until}]
     if entry.replaces:
         old = instant_text(entry.replaces.starts_at, entry.replaces.location.zone)
         text = gettext("If you take it, it replaces the visit on %(when)s.")

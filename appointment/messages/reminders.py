@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Subquery
 
-from accounts.models import OutgoingMessage
+from accounts.models import NotificationChoice, OutgoingMessage
 from appointment.messages.history import CHANGES, REMINDER
 from appointment.messages.quiet import end_of_quiet
 from appointment.models import Appointment, AppointmentEvent
@@ -32,13 +32,16 @@ def queue_reminders(at: datetime) -> int:
     run this at once: the unique constraint on a fact allows one reminder.
     """
     queued = 0
-    by_hours: dict[int, list[Location]] = {}
+    by_rule: dict[tuple[int, datetime | None], list[Location]] = {}
     for place in Location.objects.filter(reminder_hours__gt=0):
-        if end_of_quiet(place, at) is None:  # else the next run after the quiet hours does
-            by_hours.setdefault(place.reminder_hours or 0, []).append(place)
-    for hours, places in by_hours.items():
-        queued += _bring_forward(hours, places, at)
-        for batch in batches(list(_missing(hours, places, at)), BATCH):
+        rule = (place.reminder_hours or 0, end_of_quiet(place, at))
+        by_rule.setdefault(rule, []).append(place)
+    for (hours, quiet_until), places in by_rule.items():
+        visits = _visits(hours, places, at)
+        if quiet_until:  # the first run after the quiet hours finds the others
+            visits = visits.filter(starts_at__lte=quiet_until)
+        queued += _bring_forward(visits, hours, places, at)
+        for batch in batches(list(_missing(visits, hours, places, at)), BATCH):
             queued += len(OutgoingMessage.objects.bulk_create(batch, ignore_conflicts=True))
     return queued
 
@@ -51,12 +54,12 @@ def _visits(hours: int, places: list[Location], at: datetime) -> Any:
     return near.filter(starts_at__gt=at, starts_at__lte=until, checked_in_at=None)
 
 
-def _bring_forward(hours: int, places: list[Location], at: datetime) -> int:
+def _bring_forward(visits: Any, hours: int, places: list[Location], at: datetime) -> int:
     """Make waiting reminders due that no process has tried and whose hour has come; count them."""
     waiting = OutgoingMessage.objects.unsent().filter(kind=REMINDER, due_at__gt=at, attempts=0)
     of_visits = waiting.filter(object_id=OuterRef("pk"))
     zones = {place.pk: place.zone for place in places}
-    rows = _visits(hours, places, at).filter(Exists(of_visits))
+    rows = visits.filter(Exists(of_visits))
     due = [
         pk
         for pk, starts_at, place in rows.values_list("pk", "starts_at", "location")
@@ -67,17 +70,21 @@ def _bring_forward(hours: int, places: list[Location], at: datetime) -> int:
     )
 
 
-def _missing(hours: int, places: list[Location], at: datetime) -> Iterator[OutgoingMessage]:
+def _missing(
+    visits: Any, hours: int, places: list[Location], at: datetime
+) -> Iterator[OutgoingMessage]:
     """Yield the reminders, unsaved, of visits that have none since they were booked or moved."""
     zones = {place.pk: place.zone for place in places}
     changes = AppointmentEvent.objects.filter(CHANGES, appointment=OuterRef("pk")).order_by("-pk")
     reminders = OutgoingMessage.objects.filter(
         kind=REMINDER, object_id=OuterRef("pk"), cause__gte=OuterRef("cause")
     )
-    rows = _visits(hours, places, at).annotate(
+    rows = visits.annotate(
         cause=Subquery(changes.values("pk")[:1]), changed_at=Subquery(changes.values("at")[:1])
     )
+    unwanted = NotificationChoice.objects.unwanted(REMINDER).filter(user=OuterRef("patient__user"))
     found = rows.filter(~Exists(reminders), cause__isnull=False, patient__isnull=False)
+    found = found.filter(~Exists(unwanted))  # the sender would delete them, each time
     columns = ("pk", "starts_at", "location", "cause", "changed_at", "patient__user")
     for pk, starts_at, place, cause, changed_at, user in found.values_list(*columns):
         due = hours_before(starts_at, hours, zones[place])

@@ -3,10 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.messages import PUSH, SMS
 from accounts.models import OutgoingMessage
+from accounts.models.message import HAS_ENDED
+from appointment.messages.history import CHANGES
+from appointment.models import AppointmentEvent
 from doctor.models import Location
 from extensions.formats import instant_text
 
@@ -16,6 +21,7 @@ NAMES = {
     "canceled": pgettext_lazy("a message", "Cancelation"),
     "reminder": pgettext_lazy("a message", "Reminder"),
 }
+CHANNELS = {SMS: _("SMS"), PUSH: _("push")}  # a message by mail names no channel
 # In words, the reasons of `appointment.messages.reach`, which a row stores in English.
 REASONS = {
     "no account": _("no account"),
@@ -34,7 +40,9 @@ def failure_text(message: OutgoingMessage) -> str:
 
 def state_text(message: OutgoingMessage, location: Location) -> str:
     """Return the message's kind and state; times are on the clock of the location."""
-    known: dict[str, object] = {"message": NAMES[message.kind]}
+    channel = CHANNELS.get(message.channel)
+    name = f"{NAMES[message.kind]} ({channel})" if channel else NAMES[message.kind]
+    known: dict[str, object] = {"message": name}
     if message.sent_at:
         known["time"] = instant_text(message.sent_at, location.zone)
         return gettext("%(message)s: sent %(time)s") % known
@@ -49,9 +57,14 @@ def state_text(message: OutgoingMessage, location: Location) -> str:
 
 
 def messages_by_visit(visits: Iterable[int]) -> dict[int, list[OutgoingMessage]]:
-    """Return the messages about the visits with these keys, oldest first, in one statement."""
+    """Return the messages about the visits with these keys, oldest first, in one statement.
+
+    One that waits is left out if a later event has overtaken it: it will not be sent.
+    """
     found: dict[int, list[OutgoingMessage]] = defaultdict(list)
+    events = AppointmentEvent.objects.filter(CHANGES, appointment=OuterRef("object_id"))
+    stands = HAS_ENDED | ~Exists(events.filter(pk__gt=OuterRef("cause")))
     rows = OutgoingMessage.objects.filter(object_id__in=[*visits], kind__in=NAMES)
-    for message in rows.order_by("pk"):
+    for message in rows.filter(stands).order_by("pk"):
         found[message.object_id or 0].append(message)
     return found

@@ -8,8 +8,10 @@ from django.utils import timezone
 
 from accounts.models import OutgoingMessage, User
 from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
 from patient.models import Patient
+from patient.tests.factories import DependentFactory
 from tests.admin_client import AdminClient, page
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +58,30 @@ def test_the_page_names_person_visit_and_reason_until_the_person_is_told(
     assert canceled.settled_at is not None
 
 
+def test_for_a_child_without_a_number_the_owner_of_the_account_is_called(
+    desk: Client, canceled: Any, patient: Patient
+) -> None:
+    child = DependentFactory(user=patient.user, first_name="Leo", phone_number="")
+    Appointment.objects.filter(pk=canceled.object_id).update(patient=child)
+    shown = text(desk.get(CALLS))
+    assert child.name in shown
+    assert f'{patient.name}: <a href="tel:+34612345678">' in shown
+
+
+def test_the_soonest_visits_are_shown_first_of_too_many(
+    desk: Client, canceled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appointment.desk.calls.MOST_CALLS", 1)
+    visit = Appointment.objects.get(pk=canceled.object_id)
+    later = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(9)).slots.first())
+    later.cancel()
+    rows = OutgoingMessage.objects.filter(kind="canceled", object_id=later.pk)
+    rows.update(given_up_at=timezone.now(), failure="no account")
+    shown = text(desk.get(CALLS))
+    assert str(visit.doctor) in shown
+    assert str(later.doctor) not in shown
+
+
 def test_a_message_is_sent_again_once_there_is_an_address(
     desk: Client, canceled: Any, patient: Patient
 ) -> None:
@@ -82,8 +108,11 @@ def test_the_visit_shows_what_became_of_its_messages(
     desk: Client, superuser: User, canceled: Any, patient: Patient
 ) -> None:
     failed = "Cancelation: not sent, no verified e-mail address"
-    assert failed in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+    shown = text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+    assert failed in shown
+    assert "to be sent" not in shown, "the visit is canceled: neither its booking nor a reminder"
     visit = Appointment.objects.get(pk=canceled.object_id)
     assert failed in text(AdminClient(superuser).get(page(visit, "change")))
-    OutgoingMessage.objects.filter(pk=canceled.pk).update(given_up_at=None, sent_at=timezone.now())
-    assert "Cancelation: sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+    sent = {"given_up_at": None, "sent_at": timezone.now(), "channel": "sms"}
+    OutgoingMessage.objects.filter(pk=canceled.pk).update(**sent)
+    assert "Cancelation (SMS): sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))

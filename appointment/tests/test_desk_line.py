@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment, WaitlistEntry
 from appointment.tests.waitlist import offered, only_visit, waiting
@@ -56,6 +56,11 @@ def test_the_offers_of_a_site_are_a_part_with_their_clock(desk: Client, offer: A
     patient = offer.entry.patient
     for words in (patient.name, 'href="tel:+34612345678"', "19 min left", str(offer.slot.doctor)):
         assert words in part
+    assert "Not told: call" not in part
+    OutgoingMessage.objects.filter(kind="offer", object_id=offer.pk).update(
+        given_up_at=timezone.now(), failure="no account"
+    )
+    assert "Not told: call" in said(desk.get(OFFERS, {"location": site}, headers=HTMX))
     assert "No offer is open" in said(
         desk.get(OFFERS, {"location": LocationFactory().pk}, headers=HTMX)
     )

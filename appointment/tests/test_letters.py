@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import OutgoingMessage
 from accounts.tests.mailbox import post
+from appointment.messages.letters import offer_letter
 from appointment.models import Appointment, Offer
 from appointment.tests.factories import WaitlistEntryFactory
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
@@ -202,3 +203,7 @@ def test_an_offer_says_until_when_and_how_to_take_it(visit: Any, other_patient: 
     assert f"We hold it for you until {until:%H:%M} today." in text_of(message)
     assert "Take it in the app, or call +34 910 12 34 56, before then." in text_of(message)
     assert OutgoingMessage.objects.get(kind="offer").sent_at
+    offer.expires_at += timedelta(days=1)
+    letter = offer_letter(offer)
+    assert letter.subject.startswith(f"Free until {until + timedelta(days=1):%a} ")
+    assert "today" not in letter.paragraphs[0]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from accounts.models import OutgoingMessage
+from accounts.models import NotificationChoice, OutgoingMessage
 from accounts.tests.mailbox import post
 from appointment.messages.quiet import end_of_quiet
 from appointment.messages.reminders import queue_reminders
@@ -122,6 +122,38 @@ def test_a_reminder_comes_a_day_before_by_the_clock(
     assert kinds_sent() == ["booked"]
     assert kinds_sent(there(due) - timedelta(minutes=1)) == ["booked"]
     assert kinds_sent(there(due)) == ["booked", "reminder"]
+
+
+def test_changed_hours_remind_of_a_visit_within_the_quiet_hours_in_time(
+    clock: Any, patient: Patient, other_patient: Patient, place: Location
+) -> None:
+    clock("2026-11-25 12:00")
+    place.revise(reminder_hours=None)
+    book(patient, place, "2026-12-03 07:30", patient.user)
+    book(other_patient, place, "2026-12-03 08:30", other_patient.user)
+    assert kinds_sent() == ["booked", "booked"]
+    place.revise(reminder_hours=3)
+    assert queue_reminders(clock("2026-12-03 05:31")) == 1, "the other one waits until 08:00"
+    assert kinds_sent() == ["booked", "booked", "reminder"]
+    assert queue_reminders(clock("2026-12-03 08:00")) == 1
+    place.revise(reminder_hours=0)
+    assert kinds_sent() == ["booked", "booked", "reminder"]
+    assert not OutgoingMessage.objects.filter(sent_at=None).exists()
+
+
+def test_a_reminder_that_is_not_wanted_is_queued_once(
+    clock: Any, patient: Patient, place: Location
+) -> None:
+    clock("2026-11-25 12:00")
+    book(patient, place, "2026-12-03 10:00", patient.user)
+    off = {"email": False, "sms": False, "push": False}
+    NotificationChoice.objects.choose(patient.user, {"reminder": off})
+    assert kinds_sent() == ["booked"]
+    at = clock("2026-12-02 10:01")
+    assert kinds_sent() == ["booked"]
+    assert queue_reminders(at) == 0, "the sender has deleted it"
+    NotificationChoice.objects.choose(patient.user, {"reminder": {"email": True}})
+    assert queue_reminders(at) == 1
 
 
 def test_what_is_booked_later_than_its_reminder_has_none(

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import OutgoingMessage
+from accounts.models import NotificationChoice, OutgoingMessage
 from accounts.tests.mailbox import post
+from appointment.messages.not_told import not_told
 from appointment.models import Appointment, AppointmentEvent
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
@@ -63,6 +64,12 @@ class Story:
     def move_back(self) -> None:
         self.visit.reschedule(self.first, by=self.own)
 
+    def clinic_moves(self) -> None:
+        self.visit.reschedule(self.others.pop(), by=self.staff)
+
+    def clinic_moves_back(self) -> None:
+        self.visit.reschedule(self.first, by=self.staff)
+
     def cancel(self) -> None:
         self.visit.cancel(by=self.own)
 
@@ -92,6 +99,13 @@ HISTORIES = {
     "send clinic_cancels send undo move send": [BOOKED, CANCELED, BACK],
     "send move clinic_cancels undo send": [BOOKED, MOVED],
     "clinic_cancels undo send": [BOOKED],
+    "clinic_moves send": [MOVED],  # the patient knows the first time: the patient booked
+    "clinic_moves clinic_moves_back send": [BOOKED],
+    "send move clinic_moves_back send": [BOOKED, MOVED],
+    "send move clinic_moves send": [BOOKED, MOVED],
+    "send cancel undo send": [BOOKED, BACK],  # the patient knows what the patient has done
+    "send cancel undo clinic_cancels send": [BOOKED, CANCELED],
+    "send clinic_moves clinic_cancels send": [BOOKED, CANCELED],
 }
 
 
@@ -124,6 +138,54 @@ def test_a_move_says_from_where_the_patient_was_told(noon: Any, patient: Patient
     text = " ".join(str(message.body).split())
     assert f"It was on {first.starts_at:%a} {first.starts_at.day} " in text
     assert f"{now.starts_at.day} {now.starts_at:%b %Y}" in str(message.subject)
+
+
+def test_a_cancelation_names_the_time_that_the_patient_knows(
+    noon: Any, patient: Patient, staff: Any
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    story = Story(patient, staff)
+    for step in ("send", "clinic_moves", "clinic_cancels"):
+        getattr(story, step)()
+    [message] = post()
+    first = story.first.starts_at
+    assert str(message.subject).startswith(f"Canceled: {first:%a} {first.day} ")
+
+
+def test_who_wants_no_confirmation_hears_that_a_canceled_visit_takes_place(
+    noon: Any, patient: Patient, staff: Any
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    off = {"email": False, "sms": False, "push": False}
+    NotificationChoice.objects.choose(patient.user, {"booked": off})
+    story = Story(patient, staff)
+    for step in ("send", "clinic_cancels", "send", "undo", "send"):
+        getattr(story, step)()
+    assert story.told == [CANCELED, BACK]
+
+
+def test_who_heard_by_telephone_is_to_be_called_when_it_is_undone(
+    noon: Any, patient: Patient, staff: Any, time_machine: Any
+) -> None:
+    patient.user.revise(email_verified_at=None)
+    story = Story(patient, staff)
+    time_machine.move_to(noon + timedelta(days=1, hours=1), tick=False)
+    story.clinic_cancels()
+    post()
+    not_told(timezone.now()).get().settle(staff)
+    story.undo()
+    post()
+    assert [row.kind for row in not_told(timezone.now())] == ["booked"]
+
+
+def test_what_the_patient_did_between_booking_and_cancelation_is_no_slip(
+    noon: Any, patient: Patient, staff: Any
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    visit = booked_by(patient, staff)
+    visit.reschedule(visit.slot.schedule.slots.last(), by=patient.user)
+    visit.cancel(by=staff)
+    assert told() == [CANCELED]
 
 
 def after(change: Callable[[Any], Any], visit: Any) -> list[str]:
