@@ -341,7 +341,9 @@ class Lifecycle(models.Model):
                 freed.append(slot)
         if status == LIVE:
             off = {"from_status": LIVE, "to_status": Status.CANCELED}
-            AppointmentEvent.objects.create(appointment=self, kind=Kind.CANCELED, at=at, **off)
+            AppointmentEvent.objects.create(
+                appointment_id=self.pk, kind=Kind.CANCELED, at=at, **off
+            )
         if freed:
             freed[0].offers.offer_places(freed, at)
         AuditEvent.objects.record(Action.DELETE, self, [self.patient])
