@@ -361,8 +361,9 @@ class OutgoingMessage(QueuedModel):
     @property
     def is_being_sent(self) -> bool:
         """Whether a process has claimed it and noted no outcome: it sends it now, or has died."""
-        is_over = self.sent_at or self.given_up_at or self.tried_at is None
-        return not is_over and self.due_at == self.tried_at + LEASE
+        if self.sent_at or self.given_up_at or self.tried_at is None:
+            return False
+        return self.due_at == self.tried_at + LEASE
 
     # --- Sending: the row is claimed ---
 
