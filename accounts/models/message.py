@@ -35,7 +35,7 @@ from accounts.messages import (
     kinds,
 )
 from extensions.db.batches import batches
-from extensions.db.queue import LEASE, QueuedModel, QueuedQuerySet
+from extensions.db.queue import QueuedModel, QueuedQuerySet
 
 MOST_COMPARED = 1000  # newest or oldest mails, of which the one whose domain has its turn is next
 AGAIN_FOR = timedelta(days=1)  # how long the sender tries a message that staff send again
@@ -357,13 +357,6 @@ class OutgoingMessage(QueuedModel):
         """
         of = f"{self.pk} {self.created_at.timestamp()}"
         return salted_hmac("accounts.OutgoingMessage.key", of, algorithm="sha256").hexdigest()[:32]
-
-    @property
-    def is_being_sent(self) -> bool:
-        """Whether a process has claimed it and noted no outcome: it sends it now, or has died."""
-        if self.sent_at or self.given_up_at or self.tried_at is None:
-            return False
-        return self.due_at == self.tried_at + LEASE
 
     # --- Sending: the row is claimed ---
 

@@ -66,7 +66,7 @@ def news_of(visit: Appointment, cause: int) -> News | None:
     if not known or known[0].pk != cause:
         return None
     latest, *earlier = known
-    told, tried = _told(visit)
+    told, tried = _told(visit, latest)
 
     def is_own(event: AppointmentEvent) -> bool:
         return event.by == Role.PATIENT and latest.by != Role.PATIENT
@@ -118,19 +118,13 @@ def _is_slip(earlier: list[AppointmentEvent], canceled: AppointmentEvent) -> boo
     return is_alone and any(canceled.at - each.at < A_MOMENT for each in earlier[-1:])
 
 
-def _told(visit: Appointment) -> tuple[set[int], bool]:
-    """Return the keys of the events of which the patient was told, and whether any was tried.
+def _told(visit: Appointment, latest: AppointmentEvent) -> tuple[set[int | None], bool]:
+    """Return the keys of the earlier events that the patient was told of; whether any was tried.
 
-    That is by a message, or by staff on the telephone. A message that a process is sending counts
-    as sent: the server may have accepted it already.
+    That is by a message, or by staff on the telephone. A message that a process is sending, or was
+    sending when it died, counts: the server may have accepted it already.
     """
-    rows = OutgoingMessage.objects.filter(
-        object_id=visit.pk, kind__in=(BOOKED, MOVED, CANCELED, REMINDER), cause__isnull=False
-    )
-    found = list(rows)
-    told = {
-        row.cause
-        for row in found
-        if row.cause and (row.sent_at or row.settled_at or row.is_being_sent)
-    }
-    return told, any(row.sent_at or row.given_up_at for row in found)
+    kinds = (BOOKED, MOVED, CANCELED, REMINDER)
+    rows = OutgoingMessage.objects.filter(object_id=visit.pk, kind__in=kinds, cause__lt=latest.pk)
+    told = {row.cause for row in rows if row.sent_at or row.settled_at or row.is_being_sent}
+    return told, bool(told) or any(row.given_up_at for row in rows)

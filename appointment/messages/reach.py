@@ -51,8 +51,14 @@ class Reach:
 
     @property
     def language(self) -> str:
-        """The patient's preferred language, else the account's, else that of the clinic."""
-        return first_supported(self.patient.preferred_language, self.user.language)
+        """The patient's preferred language, else the account's, else that of the clinic.
+
+        For a dependent without one, that of the account's own profile comes before the account's.
+        """
+        preferred = [self.patient.preferred_language]
+        if self.patient.is_dependent and self._own:
+            preferred.append(self._own.preferred_language)
+        return first_supported(*preferred, self.user.language)
 
     def _targets(self, channel: str) -> tuple[str, ...]:
         if channel == EMAIL:
@@ -61,11 +67,14 @@ class Reach:
             return (self._phone,) if self._phone else ()
         return self._devices
 
-    @cached_property
+    @property
     def _phone(self) -> str:
         """The number of the account's own profile (E.164), for its dependents too."""
-        own = Patient.objects.own_of(self.user).first()
-        return str(own.phone_number) if own and own.phone_number else ""
+        return str(self._own.phone_number) if self._own and self._own.phone_number else ""
+
+    @cached_property
+    def _own(self) -> Patient | None:
+        return Patient.objects.own_of(self.user).first()
 
     @cached_property
     def _devices(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from appointment.models import Appointment, Offer
 from appointment.tests.factories import WaitlistEntryFactory
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
+from patient.tests.factories import DependentFactory
 from tests.calendars import parsed
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +95,14 @@ def test_a_mail_is_in_the_language_of_the_patient_then_of_the_account(
     assert str(message.body).splitlines()[0] == first
     language = "es" if first.startswith("Su") else "en"
     assert f'<html lang="{language}"' in html_of(message)
+
+
+def test_a_mail_about_a_dependent_is_in_the_language_of_the_owner(visit: Any) -> None:
+    visit.patient.revise(preferred_language="es")
+    child = DependentFactory(user=visit.patient.user, preferred_language="")
+    Appointment.objects.filter(pk=visit.pk).update(patient=child)
+    [message] = post()
+    assert '<html lang="es"' in html_of(message)
 
 
 def test_what_people_type_can_neither_add_a_header_nor_turn_the_text(visit: Any) -> None:

@@ -178,6 +178,22 @@ def test_who_heard_by_telephone_is_to_be_called_when_it_is_undone(
     assert [row.kind for row in not_told(timezone.now())] == ["booked"]
 
 
+def test_what_another_process_is_sending_counts_as_told(
+    noon: Any, patient: Patient, staff: Any
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    story = Story(patient, staff)
+    for step in ("send", "clinic_cancels"):
+        getattr(story, step)()
+    assert OutgoingMessage.objects.claim_next(timezone.now()).kind == "canceled"
+    story.undo()
+    assert told() == [BACK]
+    slip = booked_by(patient, patient.user, date=day_ahead(4))
+    assert OutgoingMessage.objects.claim_next(timezone.now()).kind == "booked"
+    slip.cancel(by=patient.user)
+    assert told() == [CANCELED]
+
+
 def test_what_the_patient_did_between_booking_and_cancelation_is_no_slip(
     noon: Any, patient: Patient, staff: Any
 ) -> None:
