@@ -35,7 +35,7 @@ from accounts.messages import (
     kinds,
 )
 from extensions.db.batches import batches
-from extensions.db.queue import QueuedModel, QueuedQuerySet
+from extensions.db.queue import LEASE, QueuedModel, QueuedQuerySet
 
 MOST_COMPARED = 1000  # newest or oldest mails, of which the one whose domain has its turn is next
 AGAIN_FOR = timedelta(days=1)  # how long the sender tries a message that staff send again
@@ -357,6 +357,12 @@ class OutgoingMessage(QueuedModel):
         """
         of = f"{self.pk} {self.created_at.timestamp()}"
         return salted_hmac("accounts.OutgoingMessage.key", of, algorithm="sha256").hexdigest()[:32]
+
+    @property
+    def is_being_sent(self) -> bool:
+        """Whether a process has claimed it and noted no outcome: it is sending it, or has died."""
+        is_open = self.sent_at is None and self.given_up_at is None
+        return is_open and self.tried_at is not None and self.due_at == self.tried_at + LEASE
 
     # --- Sending: the row is claimed ---
 

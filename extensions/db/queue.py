@@ -100,12 +100,6 @@ class QueuedModel(models.Model):
         """Return the row as it was claimed; none if the lease has passed to another process."""
         return self._rows().filter(pk=self.pk, due_at=self._leased_until)
 
-    @property
-    def is_being_sent(self) -> bool:
-        """Whether a process has claimed the row and noted no outcome: it is sending, or has died."""
-        is_open = self.sent_at is None and self.given_up_at is None
-        return is_open and self.tried_at is not None and self.due_at == self.tried_at + LEASE
-
     def is_safe(self, at: datetime, seconds: float) -> bool:
         """Whether the lease lasts so many seconds more, of a process that may have stood still."""
         return at + timedelta(seconds=seconds) < self._leased_until
