@@ -46,7 +46,7 @@ class Round:
 
     def __init__(self, at: datetime) -> None:
         self._difference = timezone.now() - at
-        self.at = at  # when the message at hand was claimed
+        self.at = at  # when the current message was claimed
         self._turns = Turns()
         self._last: dict[str, Trouble | None] = {}
         self.away: set[str] = set()

@@ -69,7 +69,7 @@ class Round:
     def run(self, hooks: list[int]) -> int:
         """Send to the webhooks with these keys until each fails, has nothing due, or time is up.
 
-        A signal to end lets the attempts at hand end, and be noted.
+        After SIGTERM or SIGINT it begins no further attempt, and notes those that are running.
         """
         left = dict.fromkeys(hooks, MOST_IN_A_ROUND)
         running: dict[Future[Outcome], WebhookDelivery] = {}

@@ -33,7 +33,7 @@ from tests.sample_data import rolled_back
 
 pytestmark = pytest.mark.django_db
 
-LANGUAGE = "en-gb"  # Django knows it, nobody here speaks it, and it has the formats of English
+LANGUAGE = "en-gb"  # Django knows it, and it has the formats of English but no texts of ours
 OPEN, CLOSE = "\u27e6", "\u27e7"
 INNERMOST = re.compile(f"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}")
 WORD = re.compile(r"[^\W\d_]{2,}")

@@ -327,7 +327,7 @@ def test_a_doctors_feed_names_no_patient_unless_a_setting_says_so(
 
 
 def reads_of(user: User) -> Any:
-    """Return the recorded reads of the user's feeds, which nobody signed in for."""
+    """Return the recorded reads of the user's feeds, for which no user signed in."""
     return AuditEvent.objects.filter(
         action="read", kind="appointment.calendarfeed", actor=user, outcome="allowed"
     ).order_by("pk")

@@ -128,7 +128,7 @@ def test_an_erased_person_leaves_keys_and_nothing_else(webhook: Webhook, patient
 
 
 def test_the_triggers_are_there_after_all_migrations() -> None:
-    """On SQLite a migration that makes one of the tables anew loses them."""
+    """On SQLite a migration that copies one of the tables drops them."""
     names = {
         "postgresql": "SELECT tgname FROM pg_trigger",
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",

@@ -33,7 +33,7 @@ class PrivateLogEntryMixin(admin.ModelAdmin):
     ) -> list[LogEntry]:
         """Write an entry for each row in one statement, as `LogEntry.objects.log_actions` does.
 
-        In English, whoever acts: the page of a history translates what it shows.
+        Always in English: the page of a history translates what it shows.
         """
         content_type = get_content_type_for_model(self.model)
         with override("en"):
