@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import extensions.text
+from extensions.db.state import StateOnly
 
 
 class Migration(migrations.Migration):
@@ -14,190 +15,205 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterModelOptions(
-            name="outgoingmessage",
-            options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-            },
-        ),
-        migrations.AlterModelOptions(
-            name="auditevent",
-            options={
-                "ordering": ("-at", "-pk"),
-                "verbose_name": "audit event",
-                "verbose_name_plural": "audit events",
-            },
-        ),
-        migrations.AlterModelOptions(
-            name="device",
-            options={
-                "ordering": ("-last_used_at", "-pk"),
-                "verbose_name": "device",
-                "verbose_name_plural": "devices",
-            },
-        ),
-        migrations.AlterModelOptions(
-            name="knowndevice",
-            options={"verbose_name": "known device", "verbose_name_plural": "known devices"},
-        ),
-        migrations.AlterModelOptions(
-            name="user",
-            options={
-                "ordering": ("email",),
-                "verbose_name": "user",
-                "verbose_name_plural": "users",
-            },
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="action",
-            field=models.CharField(
-                choices=[
-                    ("read", "Read"),
-                    ("create", "Create"),
-                    ("change", "Change"),
-                    ("delete", "Delete"),
-                    ("erase", "Erase"),
-                    ("export", "Export"),
-                    ("merge", "Merge"),
-                ],
-                max_length=6,
-                verbose_name="action",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="actor",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-                verbose_name="actor",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="address",
-            field=models.CharField(blank=True, max_length=45, verbose_name="address"),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="at",
-            field=models.DateTimeField(default=django.utils.timezone.now, verbose_name="at"),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="channel",
-            field=models.CharField(
-                choices=[("api", "API"), ("admin", "Admin"), ("command", "Command")],
-                max_length=7,
-                verbose_name="channel",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="emergency",
-            field=models.BooleanField(default=False, verbose_name="emergency"),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="emergency_id",
-            field=models.BigIntegerField(
-                help_text="Key of the emergency access.", null=True, verbose_name="emergency id"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="kind",
-            field=models.CharField(
-                help_text="The model, as patient.medicalhistory.",
-                max_length=60,
-                verbose_name="kind",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="object_id",
-            field=models.BigIntegerField(
-                help_text="Empty for a list.", null=True, verbose_name="object id"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="outcome",
-            field=models.CharField(
-                choices=[("allowed", "Allowed"), ("denied", "Denied")],
-                default="allowed",
-                max_length=7,
-                verbose_name="outcome",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="patient_id",
-            field=models.BigIntegerField(
-                help_text="Kept when the person is erased.", null=True, verbose_name="patient id"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="request_id",
-            field=models.CharField(blank=True, max_length=32, verbose_name="request id"),
-        ),
-        migrations.AlterField(
-            model_name="auditevent",
-            name="role",
-            field=models.CharField(
-                choices=[
-                    ("patient", "Patient"),
-                    ("doctor", "Doctor"),
-                    ("staff", "Staff"),
-                    ("system", "System"),
-                    ("stranger", "Stranger"),
-                ],
-                max_length=8,
-                verbose_name="role",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="user",
-            name="date_joined",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, editable=False, verbose_name="date joined"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="user",
-            name="email_verified_at",
-            field=models.DateTimeField(
-                editable=False,
-                help_text="When its owner followed the link mailed to it, if so.",
-                null=True,
-                verbose_name="email verified at",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="user",
-            name="first_name",
-            field=models.CharField(
-                blank=True,
-                max_length=150,
-                validators=[extensions.text.validate_one_line],
-                verbose_name="first name",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="user",
-            name="last_name",
-            field=models.CharField(
-                blank=True,
-                max_length=150,
-                validators=[extensions.text.validate_one_line],
-                verbose_name="last name",
-            ),
+        StateOnly(
+            state_operations=[
+                migrations.AlterModelOptions(
+                    name="outgoingmessage",
+                    options={
+                        "verbose_name": "message",
+                        "verbose_name_plural": "messages",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="auditevent",
+                    options={
+                        "ordering": ("-at", "-pk"),
+                        "verbose_name": "audit event",
+                        "verbose_name_plural": "audit events",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="device",
+                    options={
+                        "ordering": ("-last_used_at", "-pk"),
+                        "verbose_name": "device",
+                        "verbose_name_plural": "devices",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="knowndevice",
+                    options={
+                        "verbose_name": "known device",
+                        "verbose_name_plural": "known devices",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="user",
+                    options={
+                        "ordering": ("email",),
+                        "verbose_name": "user",
+                        "verbose_name_plural": "users",
+                    },
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="action",
+                    field=models.CharField(
+                        choices=[
+                            ("read", "Read"),
+                            ("create", "Create"),
+                            ("change", "Change"),
+                            ("delete", "Delete"),
+                            ("erase", "Erase"),
+                            ("export", "Export"),
+                            ("merge", "Merge"),
+                        ],
+                        max_length=6,
+                        verbose_name="action",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="actor",
+                    field=models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="address",
+                    field=models.CharField(blank=True, max_length=45, verbose_name="address"),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="at"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="channel",
+                    field=models.CharField(
+                        choices=[("api", "API"), ("admin", "Admin"), ("command", "Command")],
+                        max_length=7,
+                        verbose_name="channel",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="emergency",
+                    field=models.BooleanField(default=False, verbose_name="emergency"),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="emergency_id",
+                    field=models.BigIntegerField(
+                        help_text="Key of the emergency access.",
+                        null=True,
+                        verbose_name="emergency id",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="kind",
+                    field=models.CharField(
+                        help_text="The model, as patient.medicalhistory.",
+                        max_length=60,
+                        verbose_name="kind",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="object_id",
+                    field=models.BigIntegerField(
+                        help_text="Empty for a list.", null=True, verbose_name="object id"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="outcome",
+                    field=models.CharField(
+                        choices=[("allowed", "Allowed"), ("denied", "Denied")],
+                        default="allowed",
+                        max_length=7,
+                        verbose_name="outcome",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="patient_id",
+                    field=models.BigIntegerField(
+                        help_text="Kept when the person is erased.",
+                        null=True,
+                        verbose_name="patient id",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="request_id",
+                    field=models.CharField(blank=True, max_length=32, verbose_name="request id"),
+                ),
+                migrations.AlterField(
+                    model_name="auditevent",
+                    name="role",
+                    field=models.CharField(
+                        choices=[
+                            ("patient", "Patient"),
+                            ("doctor", "Doctor"),
+                            ("staff", "Staff"),
+                            ("system", "System"),
+                            ("stranger", "Stranger"),
+                        ],
+                        max_length=8,
+                        verbose_name="role",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="user",
+                    name="date_joined",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        editable=False,
+                        verbose_name="date joined",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="user",
+                    name="email_verified_at",
+                    field=models.DateTimeField(
+                        editable=False,
+                        help_text="When its owner followed the link mailed to it, if so.",
+                        null=True,
+                        verbose_name="email verified at",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="user",
+                    name="first_name",
+                    field=models.CharField(
+                        blank=True,
+                        max_length=150,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="first name",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="user",
+                    name="last_name",
+                    field=models.CharField(
+                        blank=True,
+                        max_length=150,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="last name",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import accounts.fields
+from extensions.db.state import StateOnly
 
 
 class Migration(migrations.Migration):
@@ -14,8 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # In one operation: no column changes, and each operation would load all models again.
-        migrations.SeparateDatabaseAndState(
+        StateOnly(
             state_operations=[
                 migrations.AlterModelOptions(
                     name="notificationchoice",

@@ -5,6 +5,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from extensions.db.state import StateOnly
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -15,8 +17,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # In one operation: no column changes, and each operation would load all models again.
-        migrations.SeparateDatabaseAndState(
+        StateOnly(
             state_operations=[
                 migrations.AlterModelOptions(
                     name="idempotencykey",

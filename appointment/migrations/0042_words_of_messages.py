@@ -3,6 +3,8 @@
 import django.utils.timezone
 from django.db import migrations, models
 
+from extensions.db.state import StateOnly
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -10,8 +12,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # In one operation: no column changes, and each operation would load all models again.
-        migrations.SeparateDatabaseAndState(
+        StateOnly(
             state_operations=[
                 migrations.AlterModelOptions(
                     name="workerheartbeat",

@@ -12,6 +12,7 @@ import doctor.countries
 import doctor.wall_time
 import extensions.db.fields
 import extensions.text
+from extensions.db.state import StateOnly
 
 
 class Migration(migrations.Migration):
@@ -21,8 +22,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # In one operation: no column changes, and each operation would load all models again.
-        migrations.SeparateDatabaseAndState(
+        StateOnly(
             state_operations=[
                 migrations.AlterModelOptions(
                     name="doctor",

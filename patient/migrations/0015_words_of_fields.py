@@ -10,6 +10,7 @@ from django.db import migrations, models
 import extensions.db.fields
 import extensions.text
 import patient.models.dates
+from extensions.db.state import StateOnly
 
 
 class Migration(migrations.Migration):
@@ -19,267 +20,277 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterModelOptions(
-            name="patientword",
-            options={"verbose_name": "patient word", "verbose_name_plural": "patient words"},
-        ),
-        migrations.AlterModelOptions(
-            name="claimcode",
-            options={
-                "default_permissions": (),
-                "ordering": ("pk",),
-                "verbose_name": "claim code",
-                "verbose_name_plural": "claim codes",
-            },
-        ),
-        migrations.AlterModelOptions(
-            name="medicalhistory",
-            options={
-                "ordering": ("-created_at", "-pk"),
-                "verbose_name": "medical history",
-                "verbose_name_plural": "medical history",
-            },
-        ),
-        migrations.AlterModelOptions(
-            name="patient",
-            options={
-                "ordering": ("last_name_key", "first_name_key", "pk"),
-                "permissions": (
-                    ("merge_patient", "Can merge two records of one patient"),
-                    ("issue_claim_code", "Can give a patient the code that claims the record"),
+        StateOnly(
+            state_operations=[
+                migrations.AlterModelOptions(
+                    name="patientword",
+                    options={
+                        "verbose_name": "patient word",
+                        "verbose_name_plural": "patient words",
+                    },
                 ),
-                "verbose_name": "patient",
-                "verbose_name_plural": "patients",
-            },
-        ),
-        migrations.AlterField(
-            model_name="emergencyaccess",
-            name="patient",
-            field=models.ForeignKey(
-                help_text="Empty once the person has been erased.",
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="emergency_accesses",
-                to="patient.patient",
-                verbose_name="patient",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="emergencyaccess",
-            name="reason",
-            field=models.TextField(
-                help_text="Why it cannot wait. The patient sees that there was an emergency access, and those who review it read this.",
-                max_length=4000,
-                validators=[django.core.validators.MaxLengthValidator(4000)],
-                verbose_name="reason",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="emergencyaccess",
-            name="user",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-                verbose_name="user",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, editable=False, verbose_name="created at"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="description",
-            field=models.TextField(
-                max_length=4000,
-                validators=[django.core.validators.MaxLengthValidator(4000)],
-                verbose_name="description",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="diagnosed_on",
-            field=models.DateField(
-                blank=True,
-                null=True,
-                validators=[patient.models.dates.validate_past_date],
-                verbose_name="diagnosed on",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="kind",
-            field=models.CharField(
-                choices=[
-                    ("condition", "Condition"),
-                    ("allergy", "Allergy"),
-                    ("medication", "Medication"),
-                    ("surgery", "Surgery"),
-                    ("immunization", "Immunization"),
-                ],
-                max_length=12,
-                verbose_name="kind",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="notes",
-            field=models.TextField(
-                blank=True,
-                max_length=2000,
-                validators=[django.core.validators.MaxLengthValidator(2000)],
-                verbose_name="notes",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="patient",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="history",
-                to="patient.patient",
-                verbose_name="patient",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="status",
-            field=models.CharField(
-                choices=[("active", "Active"), ("resolved", "Resolved")],
-                default="active",
-                max_length=8,
-                verbose_name="status",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="medicalhistory",
-            name="updated_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, editable=False, verbose_name="updated at"
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="address",
-            field=models.TextField(
-                blank=True,
-                max_length=4000,
-                validators=[django.core.validators.MaxLengthValidator(4000)],
-                verbose_name="address",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="date_of_birth",
-            field=models.DateField(
-                blank=True,
-                null=True,
-                validators=[patient.models.dates.validate_past_date],
-                verbose_name="date of birth",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="emergency_contact_name",
-            field=models.CharField(
-                blank=True,
-                max_length=300,
-                validators=[extensions.text.validate_one_line],
-                verbose_name="emergency contact name",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="emergency_contact_phone",
-            field=phonenumber_field.modelfields.PhoneNumberField(
-                blank=True,
-                max_length=128,
-                region=None,
-                validators=[extensions.db.fields.validate_dialable],
-                verbose_name="emergency contact phone",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="first_name",
-            field=models.CharField(
-                blank=True,
-                help_text="Empty for a person with one name.",
-                max_length=150,
-                validators=[extensions.text.validate_one_line],
-                verbose_name="first name",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="last_name",
-            field=models.CharField(
-                max_length=150,
-                validators=[extensions.text.validate_one_line],
-                verbose_name="last name",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="phone_number",
-            field=phonenumber_field.modelfields.PhoneNumberField(
-                blank=True,
-                help_text="With country code: +34 612 345 678.",
-                max_length=128,
-                region=None,
-                validators=[extensions.db.fields.validate_dialable],
-                verbose_name="phone number",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="preferred_language",
-            field=models.CharField(
-                blank=True,
-                help_text="BCP 47, such as es or pt-BR.",
-                max_length=35,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\\Z",
-                        "Use a BCP 47 tag, such as es or pt-BR.",
-                    )
-                ],
-                verbose_name="preferred language",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="sex",
-            field=models.CharField(
-                blank=True,
-                choices=[
-                    ("female", "Female"),
-                    ("male", "Male"),
-                    ("other", "Other"),
-                    ("unknown", "Unknown"),
-                ],
-                max_length=7,
-                verbose_name="sex",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="patient",
-            name="user",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="The account they book with, or that books for them, if any.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="patients",
-                to=settings.AUTH_USER_MODEL,
-                verbose_name="user",
-            ),
+                migrations.AlterModelOptions(
+                    name="claimcode",
+                    options={
+                        "default_permissions": (),
+                        "ordering": ("pk",),
+                        "verbose_name": "claim code",
+                        "verbose_name_plural": "claim codes",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="medicalhistory",
+                    options={
+                        "ordering": ("-created_at", "-pk"),
+                        "verbose_name": "medical history",
+                        "verbose_name_plural": "medical history",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="patient",
+                    options={
+                        "ordering": ("last_name_key", "first_name_key", "pk"),
+                        "permissions": (
+                            ("merge_patient", "Can merge two records of one patient"),
+                            (
+                                "issue_claim_code",
+                                "Can give a patient the code that claims the record",
+                            ),
+                        ),
+                        "verbose_name": "patient",
+                        "verbose_name_plural": "patients",
+                    },
+                ),
+                migrations.AlterField(
+                    model_name="emergencyaccess",
+                    name="patient",
+                    field=models.ForeignKey(
+                        help_text="Empty once the person has been erased.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="emergency_accesses",
+                        to="patient.patient",
+                        verbose_name="patient",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="emergencyaccess",
+                    name="reason",
+                    field=models.TextField(
+                        help_text="Why it cannot wait. The patient sees that there was an emergency access, and those who review it read this.",
+                        max_length=4000,
+                        validators=[django.core.validators.MaxLengthValidator(4000)],
+                        verbose_name="reason",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="emergencyaccess",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="created at"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="description",
+                    field=models.TextField(
+                        max_length=4000,
+                        validators=[django.core.validators.MaxLengthValidator(4000)],
+                        verbose_name="description",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="diagnosed_on",
+                    field=models.DateField(
+                        blank=True,
+                        null=True,
+                        validators=[patient.models.dates.validate_past_date],
+                        verbose_name="diagnosed on",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="kind",
+                    field=models.CharField(
+                        choices=[
+                            ("condition", "Condition"),
+                            ("allergy", "Allergy"),
+                            ("medication", "Medication"),
+                            ("surgery", "Surgery"),
+                            ("immunization", "Immunization"),
+                        ],
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="notes",
+                    field=models.TextField(
+                        blank=True,
+                        max_length=2000,
+                        validators=[django.core.validators.MaxLengthValidator(2000)],
+                        verbose_name="notes",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="patient",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="history",
+                        to="patient.patient",
+                        verbose_name="patient",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="status",
+                    field=models.CharField(
+                        choices=[("active", "Active"), ("resolved", "Resolved")],
+                        default="active",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="medicalhistory",
+                    name="updated_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="updated at"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="address",
+                    field=models.TextField(
+                        blank=True,
+                        max_length=4000,
+                        validators=[django.core.validators.MaxLengthValidator(4000)],
+                        verbose_name="address",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="date_of_birth",
+                    field=models.DateField(
+                        blank=True,
+                        null=True,
+                        validators=[patient.models.dates.validate_past_date],
+                        verbose_name="date of birth",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="emergency_contact_name",
+                    field=models.CharField(
+                        blank=True,
+                        max_length=300,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="emergency contact name",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="emergency_contact_phone",
+                    field=phonenumber_field.modelfields.PhoneNumberField(
+                        blank=True,
+                        max_length=128,
+                        region=None,
+                        validators=[extensions.db.fields.validate_dialable],
+                        verbose_name="emergency contact phone",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="first_name",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="Empty for a person with one name.",
+                        max_length=150,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="first name",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="last_name",
+                    field=models.CharField(
+                        max_length=150,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="last name",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="phone_number",
+                    field=phonenumber_field.modelfields.PhoneNumberField(
+                        blank=True,
+                        help_text="With country code: +34 612 345 678.",
+                        max_length=128,
+                        region=None,
+                        validators=[extensions.db.fields.validate_dialable],
+                        verbose_name="phone number",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="preferred_language",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="BCP 47, such as es or pt-BR.",
+                        max_length=35,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\\Z",
+                                "Use a BCP 47 tag, such as es or pt-BR.",
+                            )
+                        ],
+                        verbose_name="preferred language",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="sex",
+                    field=models.CharField(
+                        blank=True,
+                        choices=[
+                            ("female", "Female"),
+                            ("male", "Male"),
+                            ("other", "Other"),
+                            ("unknown", "Unknown"),
+                        ],
+                        max_length=7,
+                        verbose_name="sex",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="patient",
+                    name="user",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="The account they book with, or that books for them, if any.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="patients",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+            ]
         ),
     ]
