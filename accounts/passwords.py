@@ -22,7 +22,7 @@ class NormalizingValidator:
         try:
             super().validate(in_nfc(password), user)  # type: ignore[misc]
         except ValidationError as error:
-            error.code = Code(error.code, **(error.params or {}))
+            error.code = Code(error.code or "invalid", **(error.params or {}))
             raise
 
 
