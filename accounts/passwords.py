@@ -4,6 +4,9 @@ import unicodedata
 from typing import Any
 
 from django.contrib.auth import password_validation as django
+from django.core.exceptions import ValidationError
+
+from extensions.error_params import Code
 
 
 def in_nfc(password: str) -> str:
@@ -16,7 +19,11 @@ class NormalizingValidator:
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raise ValidationError if Django's validator refuses the password."""
-        super().validate(in_nfc(password), user)  # type: ignore[misc]
+        try:
+            super().validate(in_nfc(password), user)  # type: ignore[misc]
+        except ValidationError as error:
+            error.code = Code(error.code or "invalid", **(error.params or {}))
+            raise
 
 
 class UserAttributeSimilarityValidator(

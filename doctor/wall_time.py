@@ -17,6 +17,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from extensions.error_params import Code
+
 FIRST_DATE = date(2000, 1, 1)
 YEARS_AHEAD = 10
 # A range without a first or last date ends here: no slot lies outside, and both databases can
@@ -52,7 +54,8 @@ def validate_date(value: date) -> None:
     last = today.replace(year=today.year + YEARS_AHEAD, day=28 if leap_day else today.day)
     if not FIRST_DATE <= value <= last:
         raise ValidationError(
-            gettext("Use a date from 2000 to ten years ahead."), code="date_range"
+            gettext("Use a date from 2000 to ten years ahead."),
+            Code("date_range", first=FIRST_DATE, last=last),
         )
 
 

@@ -1,17 +1,18 @@
 """The import of patients from a file."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from django.utils.translation import gettext
+from django.conf import settings
+from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from extensions.db.locks import lock_rows
 from extensions.import_columns import ChoiceCell, Column, DateCell, PhoneCell
 from extensions.imports import CsvResource, Note
 from patient.models import Patient
-
-SEXES = {"f": "female", "m": "male"} | {value: value for value in Patient.Sex.values}
 
 SAME_PHONE = _("Line %(line)s of the file may be the same person: the same phone number.")
 SAME_NAME = _("Line %(line)s of the file may be the same person: the same name and birth date.")
@@ -32,7 +33,7 @@ class PatientResource(CsvResource):
     sex = Column(
         _("female, male, other or unknown."),
         "female",
-        ChoiceCell(SEXES, _("Write female, male, other or unknown.")),
+        ChoiceCell({}, _("Write female, male, other or unknown.")),
     )
     phone_number = Column(_("With country code."), "+34 612 345 678", PhoneCell())
     address = Column(_("Of one line or several."), "Calle Mayor 1, 28013 Madrid")
@@ -72,6 +73,7 @@ class PatientResource(CsvResource):
         super().__init__()
         self.adds_doubted = adds_doubted
         self.people: dict[tuple[Any, ...], int] = {}  # who is in the file, and the line
+        self.fields["sex"].widget.words = sexes_by_name()
         self.fields["date_of_birth"].widget.day_first = day_first
         for name in ("phone_number", "emergency_contact_phone"):
             self.fields[name].widget.region = region
@@ -130,3 +132,19 @@ class PatientResource(CsvResource):
             )
             found.append(Note(sentence % {"patient": stored}, is_doubt=True, of=stored.pk))
         return found
+
+
+@cache
+def sexes_by_name() -> dict[str, str]:
+    """Map the words of each language for a sex, and their first letters, to its code.
+
+    A letter that means two of them is left out: "m" is male, and mujer.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            for sex in Patient.Sex:
+                word = str(sex.label).casefold()
+                for name in (sex.value, word, word[0]):
+                    found[name].add(sex.value)
+    return {name: codes.pop() for name, codes in found.items() if len(codes) == 1}

@@ -249,7 +249,7 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         try:
             return str(apps.get_model(event.kind)._meta.verbose_name)
         except LookupError:
-            return event.kind.replace(".", ": ").replace("_", " ")
+            return gettext(event.kind.replace(".", ": ").replace("_", " "))
 
     @admin.display(description=_("its number"), empty_value="-")
     def number(self, event: AuditEvent) -> int | None:

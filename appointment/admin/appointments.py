@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext, gettext_noop, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
@@ -39,14 +39,18 @@ from extensions.search import Term
 A_MONTH = 31  # days back and ahead
 MAX_REFUSALS_SHOWN = 20  # each with a message of its own
 DONE = {
-    "checked in": ngettext_lazy("%(count)s checked in.", "%(count)s checked in.", "count"),
-    "canceled": ngettext_lazy("%(count)s canceled.", "%(count)s canceled.", "count"),
-    "completed": ngettext_lazy("%(count)s completed.", "%(count)s completed.", "count"),
-    "marked as no-show": ngettext_lazy(
+    gettext_noop("Checked in."): ngettext_lazy(
+        "%(count)s checked in.", "%(count)s checked in.", "count"
+    ),
+    gettext_noop("Canceled."): ngettext_lazy("%(count)s canceled.", "%(count)s canceled.", "count"),
+    gettext_noop("Completed."): ngettext_lazy(
+        "%(count)s completed.", "%(count)s completed.", "count"
+    ),
+    gettext_noop("Marked as no-show."): ngettext_lazy(
         "%(count)s marked as no-show.", "%(count)s marked as no-show.", "count"
     ),
-    "undone": ngettext_lazy("%(count)s undone.", "%(count)s undone.", "count"),
-    "kept": ngettext_lazy("%(count)s kept.", "%(count)s kept.", "count"),
+    gettext_noop("Undone."): ngettext_lazy("%(count)s undone.", "%(count)s undone.", "count"),
+    gettext_noop("Kept."): ngettext_lazy("%(count)s kept.", "%(count)s kept.", "count"),
 }
 
 
@@ -204,31 +208,31 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     @admin.action(permissions=["change"], description=_("Check in selected visits"))
     def check_in(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the patients have come, also those who were marked as no-show."""
-        self._run_on_each(request, queryset, Appointment.check_in, "checked in")
+        self._run_on_each(request, queryset, Appointment.check_in, "Checked in.")
 
     @admin.action(permissions=["change"], description=_("Cancel selected visits"))
     def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Cancel the visits and release their places; those that have begun need a reason."""
         override = self.typed_text(request, "override_reason")
         cancel = partial(Appointment.cancel, override_reason=override)
-        self._run_on_each(request, queryset, cancel, "canceled")
+        self._run_on_each(request, queryset, cancel, "Canceled.")
 
     @admin.action(permissions=["change"], description=_("Complete selected visits"))
     def complete(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the visits took place."""
-        self._run_on_each(request, queryset, Appointment.complete, "completed")
+        self._run_on_each(request, queryset, Appointment.complete, "Completed.")
 
     @admin.action(permissions=["change"], description=_("Mark selected visits as no-show"))
     def mark_no_show(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the patients did not come."""
-        self._run_on_each(request, queryset, Appointment.mark_no_show, "marked as no-show")
+        self._run_on_each(request, queryset, Appointment.mark_no_show, "Marked as no-show.")
 
     @admin.action(permissions=["change"], description=_("Undo the last change of selected visits"))
     def undo(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Take back the last check-in, completion, no-show or cancelation of each visit."""
         override = self.typed_text(request, "override_reason")
         self._run_on_each(
-            request, queryset, partial(Appointment.undo, override_reason=override), "undone"
+            request, queryset, partial(Appointment.undo, override_reason=override), "Undone."
         )
 
     def _run_on_each(
@@ -240,15 +244,14 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     ) -> None:
         """Call the verb on each visit in a savepoint of its own, and show the results as messages.
 
-        A visit that the verb refuses stays as it is. `done`: a key of DONE. The log keeps it in
-        English.
+        A visit that the verb refuses stays as it is. `done`: a key of DONE, for the log.
         """
         refused, count = [], 0
         for appointment in queryset:
             try:
                 with transaction.atomic():
                     verb(appointment, by=signed_in_user(request))
-                    self.log_change(request, appointment, f"{done.capitalize()}.")
+                    self.log_change(request, appointment, done)
                 count += 1
             except HANDLED_ERRORS as error:
                 refused.append(

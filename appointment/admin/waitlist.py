@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext, gettext_noop, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
@@ -39,8 +39,12 @@ from extensions.search import Term
 
 WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
 ANSWERED = {
-    "accepted": ngettext_lazy("%(count)s accepted.", "%(count)s accepted.", "count"),
-    "declined": ngettext_lazy("%(count)s declined.", "%(count)s declined.", "count"),
+    gettext_noop("Offer accepted."): ngettext_lazy(
+        "%(count)s accepted.", "%(count)s accepted.", "count"
+    ),
+    gettext_noop("Offer declined."): ngettext_lazy(
+        "%(count)s declined.", "%(count)s declined.", "count"
+    ),
 }
 
 
@@ -173,12 +177,12 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         """Book the offered places for patients who have accepted, for example by telephone."""
         override = self.typed_text(request, "override_reason")
         accept = partial(WaitlistEntry.accept, override_reason=override)
-        self._answer(request, queryset, accept, "accepted")
+        self._answer(request, queryset, accept, "Offer accepted.")
 
     @admin.action(permissions=["answer"], description=_("Decline the offers for selected patients"))
     def decline(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
         """Decline the offered places; the entries keep their positions in line."""
-        self._answer(request, queryset, WaitlistEntry.decline, "declined")
+        self._answer(request, queryset, WaitlistEntry.decline, "Offer declined.")
 
     def _answer(
         self,
@@ -189,7 +193,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
     ) -> None:
         """Call the verb on each entry in a transaction of its own, and show each refusal.
 
-        `done`: a key of ANSWERED. The log keeps it in English.
+        `done`: a key of ANSWERED, for the log.
         """
         user, count = signed_in_user(request), 0
         rows = WaitlistEntry.objects.filter(pk__in=[row.pk for row in queryset])
@@ -197,7 +201,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
             try:
                 with transaction.atomic():
                     verb(entry, by=user)
-                    self.log_change(request, entry, f"Offer {done}.")
+                    self.log_change(request, entry, done)
                 count += 1
             except HANDLED_ERRORS as error:
                 sentences = " ".join(self.as_validation_error(error).messages)

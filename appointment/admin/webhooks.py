@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import AllSitesAdminMixin
@@ -100,7 +100,7 @@ class WebhookAdmin(AllSitesAdminMixin, DomainActionAdmin):
         inactive = list(queryset.filter(is_active=False))
         for webhook in inactive:
             webhook.change(signed_in_user(request), is_active=True)
-            self.log_change(request, webhook, "Activated.")
+            self.log_change(request, webhook, gettext_noop("Activated."))
         text = ngettext("%(n)d activated.", "%(n)d activated.", len(inactive))
         self.message_user(request, text % {"n": len(inactive)}, messages.SUCCESS)
 
@@ -112,7 +112,7 @@ class WebhookAdmin(AllSitesAdminMixin, DomainActionAdmin):
             self.message_user(request, gettext("Choose one webhook."), messages.ERROR)
             return None
         secret = chosen[0].rotate_secret(signed_in_user(request))
-        self.log_change(request, chosen[0], "Made a new secret.")
+        self.log_change(request, chosen[0], gettext_noop("Made a new secret."))
         return self._show_secret(request, chosen[0], secret)
 
     @admin.action(permissions=["change"], description=_("Send a test to selected webhooks"))
@@ -141,7 +141,8 @@ class WebhookAdmin(AllSitesAdminMixin, DomainActionAdmin):
         of_webhooks = WebhookDelivery.objects.filter(webhook__in=queryset, occurred_at__gte=since)
         _replay(self, request, of_webhooks)
         for webhook in queryset:
-            self.log_change(request, webhook, f"Sent again since {day}.")
+            said = gettext_noop("Sent again since %(value)s.") % {"value": day}
+            self.log_change(request, webhook, said)
 
     def _show_secret(self, request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
         context = {

@@ -234,7 +234,7 @@ class WorkListAdmin(AppointmentAdmin):
         if not reason:
             self.message_user(request, NO_REASON, messages.ERROR)
             return
-        self._run_on_each(request, queryset, partial(Appointment.keep, reason=reason), "kept")
+        self._run_on_each(request, queryset, partial(Appointment.keep, reason=reason), "Kept.")
 
     @admin.display(description=_("because"))
     def cause(self, visit: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, may_see_desk, own_doctor
 from appointment.imports import kinds_for
@@ -61,3 +61,29 @@ ENTRIES = (
 def entries_for(user: Any) -> list[Entry]:
     """Return the links that this user may open, in their order on the page."""
     return [entry for entry in ENTRIES if entry.may_open(user)]
+
+
+# How the audit trail names the pages and parts of the desk that show people, and imports.
+AUDITED = (
+    gettext_noop("desk: away"),
+    gettext_noop("desk: book"),
+    gettext_noop("desk: calls"),
+    gettext_noop("desk: day"),
+    gettext_noop("desk: figures"),
+    gettext_noop("desk: free"),
+    gettext_noop("desk: holidays"),
+    gettext_noop("desk: hours"),
+    gettext_noop("desk: import"),
+    gettext_noop("desk: line"),
+    gettext_noop("desk: mine"),
+    gettext_noop("desk: new doctor"),
+    gettext_noop("desk: print"),
+    gettext_noop("desk: search"),
+    gettext_noop("desk: squeeze in"),
+    gettext_noop("desk: walk in"),
+    gettext_noop("desk: week"),
+    gettext_noop("desk: week visits"),
+    gettext_noop("import: doctors"),
+    gettext_noop("import: hours"),
+    gettext_noop("import: patients"),
+)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from appointment.models import DeliveryState, EventType, Webhook, WebhookDelivery
 from extensions.public_http import MAX_URL
 from extensions.rest.fields import OptionalChoiceField, OptionalTextField, TextField
-from extensions.rest.serializers import RowSerializer
+from extensions.rest.serializers import ModelSerializer, RowSerializer
 
 BODY = {
     "url": "https://records.example/webhooks",
@@ -46,7 +46,7 @@ DELIVERY = {
         OpenApiExample("Other events", {"events": ["appointment.moved"]}, request_only=True),
     ]
 )
-class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+class WebhookSerializer(ModelSerializer[Webhook]):
     """A webhook; its secret is in the answers that make one, and in no other."""
 
     url = TextField(

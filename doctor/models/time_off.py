@@ -19,10 +19,12 @@ from doctor.exceptions import AlreadyAway
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
 from doctor.wall_time import A_DAY, Span, enclosing_span, instant_of, spans_of_days
+from extensions.error_params import Code
 from extensions.formats import instant_text
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
+RANGE = Code("date_range", first=FIRST.isoformat(), last=LAST.isoformat())
 OUT_OF_RANGE: Any = _("Use a time from 1 January 2000 to 1 January 2100, both 00:00 UTC.")
 
 
@@ -183,7 +185,7 @@ class TimeOff(DoctorLocationModel):
         """Raise ValidationError for an instant before FIRST or after LAST."""
         for name in ("starts_at", "ends_at"):
             if (value := getattr(self, name)) and not FIRST <= value <= LAST:
-                raise ValidationError({name: ValidationError(OUT_OF_RANGE, code="date_range")})
+                raise ValidationError({name: ValidationError(OUT_OF_RANGE, RANGE)})
 
     def local_day(self) -> date:
         """Return the day on which the closure begins, on the clocks of its location."""

@@ -24,7 +24,7 @@ from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.form_keys import FormKeyMixin
 from extensions.admin.forms import Autocomplete, AutocompleteMultiple, GuardedForm
 from extensions.admin.lists import MOST_COUNTED, MOST_READ, BoundedChangeList
-from extensions.admin.log import PrivateLogEntryMixin
+from extensions.admin.log import PrivateLogEntryMixin, shown_message
 from extensions.admin.lookups import (
     LOOKUP_ERRORS,
     RefusedFilters,
@@ -247,7 +247,10 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         """
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        return super().history_view(request, object_id, extra_context)
+        response = super().history_view(request, object_id, extra_context)
+        for entry in (getattr(response, "context_data", None) or {}).get("action_list", ()):
+            entry.words = shown_message(entry.get_change_message())
+        return response
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):

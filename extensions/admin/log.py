@@ -1,6 +1,7 @@
 """The admin's log (django_admin_log) without names of people: it outlives their rows."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -9,7 +10,18 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.http import HttpRequest
 from django.utils.functional import Promise
-from django.utils.translation import override
+from django.utils.translation import gettext, override
+
+VALUE = re.compile(r"\d[\d-]*")  # of the only value that a message has: a key, or a date
+
+
+def shown_message(stored: str) -> str:
+    """Return a message of the log, which is in English, in the language of the reader."""
+    if found := VALUE.search(stored):
+        text = stored.replace(found[0], "%(value)s", 1)
+        if (shown := gettext(text)) != text:
+            return shown % {"value": found[0]}
+    return gettext(stored) if stored else ""
 
 
 class PrivateLogEntryMixin(admin.ModelAdmin):

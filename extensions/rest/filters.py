@@ -17,6 +17,7 @@ from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 
 from extensions.db.fields import MAX_KEY
+from extensions.error_params import Code
 from extensions.rest.query import LONGEST_KEPT
 from extensions.search import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS, typed_terms
 
@@ -142,7 +143,7 @@ class LimitedSearchFilter(SearchFilter):
         if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_TERMS or "\0" in text:
             sentence = gettext("Search for at most %(words)s words and %(characters)s characters.")
             limits = {"words": MAX_SEARCH_TERMS, "characters": MAX_SEARCH_LENGTH}
-            raise ValidationError({self.search_param: sentence % limits})
+            raise ValidationError({self.search_param: sentence % limits}, Code("invalid", **limits))
         return super().get_search_terms(request)
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext, gettext_noop, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import has_a_site, may_view_accounts
@@ -126,7 +126,8 @@ class RecordPagesMixin(DomainActionAdmin):
         except HANDLED_ERRORS as error:
             self._show_error(request, error)
             return HttpResponseRedirect(f"{_path('merge', patient)}?other={gone}")
-        self.log_change(request, patient, f"Merged with record {gone}.")
+        said = gettext_noop("Merged with record %(value)s.") % {"value": gone}
+        self.log_change(request, patient, said)
         self.message_user(request, _merged_text(gone), messages.SUCCESS)
         return HttpResponseRedirect(_path("change", patient))
 

@@ -6,6 +6,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from extensions.error_params import Code
+
 EARLIEST_DATE = date(1900, 1, 1)
 
 
@@ -14,5 +16,7 @@ def validate_past_date(value: date) -> None:
 
     Tomorrow in UTC is the latest date that is today in some time zone.
     """
-    if not EARLIEST_DATE <= value <= timezone.now().date() + timedelta(days=1):
-        raise ValidationError(gettext("Use a date from 1900 to today."), code="date_range")
+    last = timezone.now().date() + timedelta(days=1)
+    if not EARLIEST_DATE <= value <= last:
+        limits = Code("date_range", first=EARLIEST_DATE, last=last)
+        raise ValidationError(gettext("Use a date from 1900 to today."), limits)
