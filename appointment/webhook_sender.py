@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from appointment.messages.webhooks import queue_mails
@@ -40,8 +40,7 @@ def send_due_webhooks(at: datetime) -> int:
     or given up. The log of a failure names the webhook by its key, and holds nothing of its URL.
     """
     queued = WebhookDelivery.objects.unsent().filter(webhook=OuterRef("pk"), due_at__lte=at)
-    not_paused = Q(paused_until=None) | Q(paused_until__lte=at)
-    hooks = Webhook.objects.active().filter(not_paused, Exists(queued)).order_by("pk")
+    hooks = Webhook.objects.active().filter(Exists(queued)).order_by("pk")
     keys = list(hooks.values_list("pk", flat=True))
     return Round(at).run(keys) if keys else 0
 

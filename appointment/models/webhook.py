@@ -203,9 +203,13 @@ class Webhook(PartialUpdateModel):
         return secret
 
     def send_test(self, at: datetime | None = None) -> WebhookDelivery:
-        """Queue a message of the type `webhook.test`; raises WebhookInactive."""
+        """Queue a message of the type `webhook.test`; raises WebhookInactive.
+
+        It ends a pause: staff who have mended the receiver wait for the test.
+        """
         if not self.is_active:
             raise WebhookInactive
+        self.revise(paused_until=None)
         return WebhookDelivery.objects.queue_test(self.pk, at or timezone.now())
 
     def remove(self, by: User) -> None:

@@ -70,8 +70,13 @@ class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
         return super().due(at).filter(~Exists(earlier))
 
     def claim_next(self, webhook: int, at: datetime) -> "WebhookDelivery | None":
-        """Claim the earliest due message of this webhook, if one is due and it is active."""
-        due = self.due(at).filter(webhook=webhook, webhook__is_active=True)
+        """Claim the earliest due message of this webhook.
+
+        Return None if none is due, or while the webhook is paused or not active: another process
+        may have noted that.
+        """
+        resumed = Q(webhook__paused_until=None) | Q(webhook__paused_until__lte=at)
+        due = self.due(at).filter(resumed, webhook=webhook, webhook__is_active=True)
         return due.select_related("webhook").order_by("due_at", "pk").claim_first(at, LEASE)
 
     def in_state(self, state: str) -> "WebhookDeliveryQuerySet":

@@ -309,6 +309,17 @@ def test_retry_after_pauses_the_webhook(
     assert state(other)[0] == "sent"
 
 
+def test_a_pause_that_another_sender_noted_holds_and_a_test_ends_it(
+    webhook: Webhook, queue: Queue, at: datetime
+) -> None:
+    queue()
+    webhook.note_failure(at, HOUR, gone=False)
+    assert WebhookDelivery.objects.claim_next(webhook.pk, at + SECOND) is None
+    test = webhook.send_test(at)
+    assert send_due_webhooks(at + SECOND) == 2
+    assert state(test)[0] == "sent"
+
+
 @pytest.mark.parametrize("value", ["999999999", "9" * 500, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_no_retry_after_is_longer_than_six_hours(
     receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime, value: str
