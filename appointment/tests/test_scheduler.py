@@ -86,7 +86,7 @@ def test_the_loop_survives_an_outage_and_every_failure_of_a_job(
 def test_one_row_says_when_a_worker_was_last_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "QUICK_JOBS", ())
     monkeypatch.setattr(scheduler, "JOBS", ())
-    beats = []
+    beats: list[Any] = []
     clocks = [Scheduler(3600, StringIO()) for _ in range(2)]
     for clock in (clocks[0], clocks[0], clocks[1]):
         clock.run_due_jobs()
