@@ -4,6 +4,7 @@ Most providers take a POST with a key and answer with an id. For one whose JSON 
 write a channel of your own (docs/messages.md).
 """
 
+import hashlib
 import http.client
 import io
 import json
@@ -52,12 +53,13 @@ class HttpChannel(Channel):
         return " ".join(filter(None, receipts))
 
     def _post(self, message: Message, to: str) -> str:
-        body = {"to": to, "title": message.subject, "text": message.text, "key": message.key}
+        key = _key_for(message.key, to)
+        body = {"to": to, "title": message.subject, "text": message.text, "key": key}
         path = self._url.path or "/"
         target = f"{path}?{self._url.query}" if self._url.query else path
         with within(LONGEST_CALL), closing(self._connect()) as connection:
             try:
-                connection.request("POST", target, json.dumps(body), self._headers(message))
+                connection.request("POST", target, json.dumps(body), self._headers(key))
                 with connection.getresponse() as answer:
                     return self._receipt(answer)
             except (OSError, http.client.HTTPException) as error:
@@ -81,10 +83,10 @@ class HttpChannel(Channel):
             raise NotSent(Trouble.SERVER_AWAY, type(error).__name__) from error
         return made
 
-    def _headers(self, message: Message) -> dict[str, str]:
+    def _headers(self, key: str) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if message.key:
-            headers["Idempotency-Key"] = message.key
+        if key:
+            headers["Idempotency-Key"] = key
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         return headers
@@ -110,6 +112,11 @@ class DeadlineResponse(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         unbounded, self.fp = self.fp, io.BufferedReader(DeadlineReader(sock, TIMEOUT))
         unbounded.close()
+
+
+def _key_for(key: str, to: str) -> str:
+    """Return the key of the message to one device: a provider takes one call for each key."""
+    return hashlib.sha256(f"{key} {to}".encode()).hexdigest()[:32] if key else ""
 
 
 def _trouble_of(status: int) -> Trouble:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import MailKind, OutgoingMessage
 from accounts.tests.factories import UserFactory
 from appointment import scheduler
+from appointment.models import WorkerHeartbeat
 from appointment.scheduler import Scheduler
 from tests.live import ROOT, environ
 
@@ -78,6 +79,20 @@ def test_the_loop_survives_an_outage_and_every_failure_of_a_job(
         "only a bug is logged with its traceback"
     )
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db
+def test_one_row_says_when_a_worker_was_last_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "QUICK_JOBS", ())
+    monkeypatch.setattr(scheduler, "JOBS", ())
+    beats: list[Any] = []
+    clocks = [Scheduler(3600, StringIO()) for _ in range(2)]
+    for clock in (clocks[0], clocks[0], clocks[1]):
+        clock.run_due_jobs()
+        beats.append(WorkerHeartbeat.objects.last_beat())
+    assert beats[0] == beats[1] < beats[2], "every ten seconds, by any of them"
+    assert WorkerHeartbeat.objects.count() == 1
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "x", "nan", "86401"])

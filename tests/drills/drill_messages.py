@@ -5,7 +5,10 @@ from collections import Counter
 from itertools import cycle
 from pathlib import Path
 
+import pytest
+
 from tests.database import Database
+from tests.drills import cluster
 from tests.drills.mail_server import LATER, REFUSED, UnreliableServer
 from tests.drills.messages import Workers, cancelations, fill, left, rows_of, send_the_rest
 from tests.live import BareServer
@@ -94,3 +97,27 @@ def assert_none_is_lost(
     told_of_end = {row.visit for row in rows if row.kind == "canceled" and row.is_sent}
     told = {int(to[1:].partition("@")[0]) + 1 for _, to, _ in mails.accepted}
     assert told & committed.keys() == told_of_end
+
+
+@pytest.mark.only_on("postgres")
+def test_a_database_that_is_killed_and_started_again_doubles_no_message(
+    tmp_path: Path, sized, report
+) -> None:
+    number, mails, kills = sized(400), UnreliableServer(), 0
+    with cluster.primary() as primary:
+        url = primary.create_database("messages")
+        server = BareServer(url, tmp_path / "log", EMAIL_URL=mails.url)
+        fill(server, number)
+        mails.mood = "slow"  # so that most messages are under way when the database goes
+        with mails.running():
+            with Workers(server, 3).running():
+                while len(mails.accepted) < number * 0.6:
+                    wait_for_mails(mails, len(mails.accepted) + 5, 30)
+                    primary.kill()
+                    primary.start()
+                    kills += 1
+                mails.mood = "fine"
+                assert becomes_true(lambda: not left(server)[0], 300)
+            send_the_rest(server)
+        assert_each_once(server, mails, {}, 0, report)
+    report(f"{len(mails.accepted)} mails accepted while PostgreSQL was killed {kills} times")
