@@ -68,6 +68,11 @@ def test_for_a_child_without_a_number_the_owner_of_the_account_is_called(
     assert f'{patient.name}: <a href="tel:+34612345678">' in shown
 
 
+def test_who_stands_at_the_desk_is_not_to_be_called(desk: Client, canceled: Any) -> None:
+    Appointment.objects.filter(pk=canceled.object_id).update(checked_in_at=timezone.now())
+    assert "No person has to be called." in text(desk.get(CALLS))
+
+
 def test_the_soonest_visits_are_shown_first_of_too_many(
     desk: Client, canceled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
