@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import OutgoingMessage, User
+from appointment.messages.state import failure_text
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
@@ -121,3 +122,16 @@ def test_the_visit_shows_what_became_of_its_messages(
     sent = {"given_up_at": None, "sent_at": timezone.now(), "channel": "sms"}
     OutgoingMessage.objects.filter(pk=canceled.pk).update(**sent)
     assert "Cancelation (SMS): sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ("SMTPRecipientsRefused 550, given up", "it was refused"),
+        ("ConnectionRefusedError, the server is away", "it could not be sent"),
+        ("sms is off", "it could not be sent"),
+        ("no phone number, no device", "no phone number, no device for push messages"),
+    ],
+)
+def test_staff_read_why_in_words(failure: str, words: str) -> None:
+    assert failure_text(OutgoingMessage(failure=failure)) == words
