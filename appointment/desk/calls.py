@@ -74,13 +74,13 @@ class CallParts(DeskPage):
         start = Appointment.objects.filter(pk=OuterRef("object_id")).values("starts_at")
         messages = list(rows.order_by(Subquery(start), "pk")[:MOST_CALLS])
         named = Appointment.objects.with_names().filter(patient__isnull=False)
-        visits = named.in_bulk({message.object_id for message in messages})
+        visits: Any = named.in_bulk({message.object_id for message in messages})
         patients = [visit.patient for visit in visits.values()]
-        accounts = {each.user_id for each in patients if each and each.is_dependent}
+        accounts = {each.user_id for each in patients if each.is_dependent}
         owners = Patient.objects.filter(user__in=accounts, is_dependent=False)
         by_account = {owner.user_id: owner for owner in owners}
         return [
-            Call(message, visit, by_account.get(visit.patient and visit.patient.user_id))
+            Call(message, visit, by_account.get(visit.patient.user_id))
             for message in messages
             if (visit := visits.get(message.object_id))
         ]

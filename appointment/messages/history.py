@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
+from typing import Any
 
 from django.db.models import Q
 
@@ -60,27 +61,29 @@ def news_of(visit: Appointment, cause: int) -> News | None:
     that was undone before the patient knew of it, and a move back to where the patient knows the
     visit. A message of more than a day ago was sent, or staff were asked to call. Where the clinic
     changes a visit, the patient knows what they have done with it themselves, without a message.
+    The patient also knows of a booking whose message was given up: see `not_told`.
     """
     events = AppointmentEvent.objects.filter(CHANGES, appointment=visit.pk, pk__lte=cause)
     known = list(events.order_by("-pk"))
     if not known or known[0].pk != cause:
         return None
     latest, *earlier = known
-    told, tried = _told(visit, latest)
+    told, given_up = _told(visit, latest)
+    knows = told | {each.pk for each in earlier if each.kind == Kind.BOOKED and each.pk in given_up}
 
     def is_own(event: AppointmentEvent) -> bool:
         return event.by == Role.PATIENT and latest.by != Role.PATIENT
 
     def is_told(event: AppointmentEvent) -> bool:
         is_own_cancel = event.kind == Kind.CANCELED != latest.kind and is_own(event)
-        return event.pk in told or event.at < latest.at - A_DAY or is_own_cancel
+        return event.pk in knows or event.at < latest.at - A_DAY or is_own_cancel
 
     unheard = list(takewhile(lambda each: not is_told(each), earlier))
     unknown = list(takewhile(lambda each: not is_own(each), unheard))
     last = next(iter(earlier[len(unheard) :]), None)
     was_canceled = last is not None and last.kind == Kind.CANCELED
     if latest.kind == Kind.CANCELED:
-        is_slip = not tried and last is None and _is_slip(earlier, latest)
+        is_slip = not (told or given_up or last) and _is_slip(earlier, latest)
         known_at = _slot_before(_moves(unknown))
         return None if was_canceled or is_slip else News(latest, moved_from=known_at)
     if was_canceled:
@@ -118,8 +121,8 @@ def _is_slip(earlier: list[AppointmentEvent], canceled: AppointmentEvent) -> boo
     return is_alone and any(canceled.at - each.at < A_MOMENT for each in earlier[-1:])
 
 
-def _told(visit: Appointment, latest: AppointmentEvent) -> tuple[set[int | None], bool]:
-    """Return the keys of the earlier events that the patient was told of; whether any was tried.
+def _told(visit: Appointment, latest: AppointmentEvent) -> tuple[set[Any], set[Any]]:
+    """Return the keys of the earlier events of which the patient was told, or a message given up.
 
     That is by a message, or by staff on the telephone. A message that a process is sending, or was
     sending when it died, counts: the server may have accepted it already.
@@ -127,4 +130,4 @@ def _told(visit: Appointment, latest: AppointmentEvent) -> tuple[set[int | None]
     kinds = (BOOKED, MOVED, CANCELED, REMINDER)
     rows = OutgoingMessage.objects.filter(object_id=visit.pk, kind__in=kinds, cause__lt=latest.pk)
     told = {row.cause for row in rows if row.sent_at or row.settled_at or row.is_being_sent}
-    return told, bool(told) or any(row.given_up_at for row in rows)
+    return told, {row.cause for row in rows if row.given_up_at}

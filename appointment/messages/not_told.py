@@ -14,10 +14,12 @@ Kind = AppointmentEvent.Kind
 def not_told(at: datetime) -> OutgoingMessageQuerySet:
     """Return the dead messages that are still true, about visits whose time is to come.
 
-    One a fact. Leaves out what the patient did, and bookings: a patient who books knows of it.
-    Includes reminders. Narrow it by `at_sites_of` or `location`.
+    One a fact. Leaves out what the patient did, patients who have checked in, and bookings: a patient
+    who books knows of it. Includes reminders. Narrow it by `at_sites_of` or `location`.
     """
-    visits = Appointment.objects.filter(pk=OuterRef("object_id"), starts_at__gt=at)
+    visits = Appointment.objects.filter(
+        pk=OuterRef("object_id"), starts_at__gt=at, checked_in_at=None
+    )
     events = AppointmentEvent.objects.filter(appointment=OuterRef("object_id"))
     over = CHANGES | Q(kind__in=(Kind.COMPLETED, Kind.NO_SHOW))
     later = events.filter(over, pk__gt=OuterRef("cause"))

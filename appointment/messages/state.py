@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.channels import Trouble
 from accounts.messages import PUSH, SMS
 from accounts.models import OutgoingMessage
 from accounts.models.message import HAS_ENDED
@@ -33,9 +34,12 @@ REASONS = {
 
 
 def failure_text(message: OutgoingMessage) -> str:
-    """Return why the message was given up: it reaches the person by no channel, or was refused."""
-    reasons = [REASONS.get(each, _("it was refused")) for each in message.failure.split(", ")]
-    return ", ".join(dict.fromkeys(map(str, reasons)))
+    """Return why the message was given up: it reaches the person by none, or was not taken."""
+    reasons = [REASONS[each] for each in message.failure.split(", ") if each in REASONS]
+    if not reasons:
+        is_refused = message.failure.endswith(Trouble.REFUSED.value)
+        reasons = [_("it was refused") if is_refused else _("it could not be sent")]
+    return ", ".join(map(str, reasons))
 
 
 def state_text(message: OutgoingMessage, location: Location) -> str:

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import OutgoingMessage, User
+from appointment.messages.state import failure_text
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
@@ -68,6 +69,11 @@ def test_for_a_child_without_a_number_the_owner_of_the_account_is_called(
     assert f'{patient.name}: <a href="tel:+34612345678">' in shown
 
 
+def test_who_stands_at_the_desk_is_not_to_be_called(desk: Client, canceled: Any) -> None:
+    Appointment.objects.filter(pk=canceled.object_id).update(checked_in_at=timezone.now())
+    assert "No person has to be called." in text(desk.get(CALLS))
+
+
 def test_the_soonest_visits_are_shown_first_of_too_many(
     desk: Client, canceled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,3 +122,16 @@ def test_the_visit_shows_what_became_of_its_messages(
     sent = {"given_up_at": None, "sent_at": timezone.now(), "channel": "sms"}
     OutgoingMessage.objects.filter(pk=canceled.pk).update(**sent)
     assert "Cancelation (SMS): sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ("SMTPRecipientsRefused 550, given up", "it was refused"),
+        ("ConnectionRefusedError, the server is away", "it could not be sent"),
+        ("sms is off", "it could not be sent"),
+        ("no phone number, no device", "no phone number, no device for push messages"),
+    ],
+)
+def test_staff_read_why_in_words(failure: str, words: str) -> None:
+    assert failure_text(OutgoingMessage(failure=failure)) == words

@@ -178,6 +178,19 @@ def test_who_heard_by_telephone_is_to_be_called_when_it_is_undone(
     assert [row.kind for row in not_told(timezone.now())] == ["booked"]
 
 
+def test_an_undone_slip_of_the_clinic_is_no_call_to_who_has_no_address(
+    noon: Any, patient: Patient, staff: Any
+) -> None:
+    patient.user.revise(email_verified_at=None)
+    story = Story(patient, staff)
+    for step in ("send", "clinic_cancels", "send"):
+        getattr(story, step)()
+    assert [row.kind for row in not_told(timezone.now())] == ["canceled"]
+    story.undo()
+    assert told() == []
+    assert not not_told(timezone.now()).exists()
+
+
 def test_what_another_process_is_sending_counts_as_told(
     noon: Any, patient: Patient, staff: Any
 ) -> None:
