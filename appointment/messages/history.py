@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from accounts.models import OutgoingMessage
 from appointment.models import Appointment, AppointmentEvent
+from appointment.models.lifecycle import PATIENT_ASKED
 from doctor.models import Slot
 from doctor.wall_time import A_DAY
 
@@ -39,6 +40,11 @@ class News:
     def is_own(self) -> bool:
         """Whether the patient has done it, or the owner of the account that books for them."""
         return self.event.by == AppointmentEvent.Role.PATIENT
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether staff canceled the visit because the patient asked for it."""
+        return self.event.detail.startswith(PATIENT_ASKED)
 
     @property
     def keeps_wall_time(self) -> bool:

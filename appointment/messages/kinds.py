@@ -9,12 +9,20 @@ from django.utils import translation
 from accounts.letters import Letter
 from accounts.messages import EMAIL, Message, MessageKind, PutOff
 from appointment.calendars.visit import invitation
-from appointment.messages.history import BOOKED, CANCELED, MOVED, REMINDER, news_of, overtaken
+from appointment.messages.history import (
+    A_MOMENT,
+    BOOKED,
+    CANCELED,
+    MOVED,
+    REMINDER,
+    news_of,
+    overtaken,
+)
 from appointment.messages.letters import letter_of, offer_letter, reminder_letter, time_text
 from appointment.messages.quiet import end_of_quiet
 from appointment.messages.reach import Reach
 from appointment.models import Appointment, Offer
-from appointment.models.alternatives import with_alternatives
+from appointment.models.alternatives import AffectedVisit, with_alternatives
 from appointment.models.event import Status
 from doctor.models import Doctor, Location, TimeOff
 from doctor.wall_time import hours_before
@@ -172,9 +180,11 @@ def other_times(visit: Appointment, at: datetime) -> list[str]:
     """Return up to three free times instead of a canceled visit, in words.
 
     Of the same doctor, or of those who share a specialty; the time of the visit itself is left out.
+    Where the doctor's day was canceled, its patients get different times.
     """
     own = TimeOff(doctor=visit.doctor, starts_at=visit.starts_at, ends_at=visit.ends_at)
-    [affected] = with_alternatives([visit], at, user=EVERYWHERE, planned_leave=own)
+    among = _canceled_with(visit, at)
+    [affected] = with_alternatives([visit], at, user=EVERYWHERE, planned_leave=own, among=among)
     rows = affected.alternatives
     doctors = Doctor.objects.in_bulk({row["doctor"] for row in rows})
     places = Location.objects.in_bulk({row["location"] for row in rows})
@@ -183,6 +193,15 @@ def other_times(visit: Appointment, at: datetime) -> list[str]:
         starts_at = datetime.fromisoformat(row["starts_at"])
         times.append(time_text(starts_at, places[row["location"]], doctors[row["doctor"]].name))
     return times
+
+
+def _canceled_with(visit: Appointment, at: datetime) -> list[AffectedVisit]:
+    """Return the coming visits of its doctor that were canceled with it, itself included."""
+    moment = (visit.canceled_at - A_MOMENT, visit.canceled_at + A_MOMENT)
+    visits = Appointment.objects.filter(
+        doctor=visit.doctor, status=Status.CANCELED, starts_at__gt=at, canceled_at__range=moment
+    )
+    return [AffectedVisit(*row) for row in visits.values_list(*AffectedVisit._fields)]
 
 
 def _is_open(visit: Appointment, at: datetime) -> bool:

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models.message import OutgoingMessage, OutgoingMessageQuerySet
 from appointment.messages.history import CHANGES
 from appointment.models import Appointment, AppointmentEvent
+from appointment.models.lifecycle import PATIENT_ASKED
 
 Kind = AppointmentEvent.Kind
 
@@ -14,14 +15,16 @@ Kind = AppointmentEvent.Kind
 def not_told(at: datetime) -> OutgoingMessageQuerySet:
     """Return the dead messages that are still true, about visits whose time is to come.
 
-    One a fact. Leaves out what the patient did, and bookings: who books is there, or at the
-    telephone. Reminders are in it whoever booked. Narrow it by `at_sites_of` or `location`.
+    One a fact. Leaves out what the patient did or asked staff to cancel, and bookings: who books
+    is there, or at the telephone. Reminders are in it whoever booked. Narrow it by `at_sites_of` or
+    `location`.
     """
     visits = Appointment.objects.filter(pk=OuterRef("object_id"), starts_at__gt=at)
     events = AppointmentEvent.objects.filter(appointment=OuterRef("object_id"))
     over = CHANGES | Q(kind__in=(Kind.COMPLETED, Kind.NO_SHOW))
     later = events.filter(over, pk__gt=OuterRef("cause"))
-    known = events.filter(Q(by=AppointmentEvent.Role.PATIENT) | Q(kind=Kind.BOOKED))
+    asked = Q(kind=Kind.CANCELED, detail__startswith=PATIENT_ASKED)
+    known = events.filter(Q(by=AppointmentEvent.Role.PATIENT) | Q(kind=Kind.BOOKED) | asked)
     knew = Exists(known.filter(pk=OuterRef("cause"))) & ~Q(kind="reminder")
     return (
         OutgoingMessage.objects.not_reached().filter(Exists(visits), ~Exists(later)).exclude(knew)

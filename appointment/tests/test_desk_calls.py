@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import OutgoingMessage, User
-from appointment.models import Appointment
+from appointment.models import Appointment, AppointmentEvent
 from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
 from patient.models import Patient
 from tests.admin_client import AdminClient, page
@@ -54,6 +54,12 @@ def test_the_page_names_person_visit_and_reason_until_the_person_is_told(
     assert "No person has to be called." in text(desk.get(CALLS))
     canceled.refresh_from_db()
     assert canceled.settled_at is not None
+
+
+def test_a_patient_who_asked_for_the_cancelation_is_not_called(desk: Client, canceled: Any) -> None:
+    events = AppointmentEvent.objects.filter(pk=canceled.cause)
+    events.update(detail="Patient asked: on holiday")
+    assert "No person has to be called." in text(desk.get(CALLS))
 
 
 def test_a_message_is_sent_again_once_there_is_an_address(
