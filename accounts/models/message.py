@@ -30,9 +30,11 @@ from accounts.messages import (
     AS_CHOSEN,
     ASKED_FOR,
     EMAIL,
+    TOO_LATE,
     PutOff,
     Unreachable,
     kinds,
+    reason_text,
 )
 from extensions.db.batches import batches
 from extensions.db.queue import QueuedModel, QueuedQuerySet
@@ -42,7 +44,6 @@ AGAIN_FOR = timedelta(days=1)  # how long a message that staff send again is of 
 ROWS_PER_STATEMENT = 1000
 LOST_SECONDS = 5  # that failures of one domain may take in a round
 FACT = ("object_id", "cause", "kind")
-TOO_LATE = "too late"
 ENDED_AT = Coalesce("sent_at", "given_up_at")
 HAS_ENDED = Q(sent_at__isnull=False) | Q(given_up_at__isnull=False)
 
@@ -458,7 +459,7 @@ class OutgoingMessage(QueuedModel):
             return
         except Unreachable as reason:
             text = gettext("It reaches the person by no channel: %(reason)s.")
-            raise MessageIsOver(text % {"reason": reason}) from reason
+            raise MessageIsOver(text % {"reason": reason_text(str(reason))}) from reason
         if not stands:
             raise MessageIsOver
 

@@ -9,6 +9,7 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +29,7 @@ class WebhookForm(PartialUpdateForm):
     """The address and the events of a webhook; the secret is in no form."""
 
     events = forms.MultipleChoiceField(
-        label=_("events"), widget=forms.CheckboxSelectMultiple, choices=[]
+        label=capfirst(_("events")), widget=forms.CheckboxSelectMultiple, choices=[]
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -9,15 +9,15 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext, pgettext_lazy
 
 from accounts.models import OutgoingMessage
+from appointment.desk.access import VIEW_PATIENTS
 from appointment.desk.answers import Said, place_text
 from appointment.desk.line_query import Person
-from appointment.desk.navigation import VIEW_MESSAGES
+from appointment.desk.navigation import CHANGE_MESSAGES, VIEW_MESSAGES
 from appointment.desk.pages import DeskPage
 from appointment.messages.not_told import not_told
 from appointment.messages.state import NAMES, failure_text
 from appointment.models import Appointment
 
-CHANGE_MESSAGES = "accounts.change_outgoingmessage"
 MOST_CALLS = 200  # shown at once
 
 
@@ -73,9 +73,12 @@ class CallParts(DeskPage):
         return sorted(found, key=lambda call: (call.visit.starts_at, call.message.pk))
 
     def context(self, **more: Any) -> dict[str, Any]:
-        """Add the proof of the page, and whether the user may act."""
-        may_act = self.user.is_staff_with(CHANGE_MESSAGES)
-        return super().context(proof=self.proof(), may_act=may_act, **more)
+        """Add the proof of the page, whether the user may act, and open a person's page."""
+        rights = {
+            "may_act": self.user.is_staff_with(CHANGE_MESSAGES),
+            "may_open": self.user.is_staff_with(VIEW_PATIENTS),
+        }
+        return super().context(proof=self.proof(), **rights, **more)
 
 
 class CallsPage(CallParts):

@@ -1,6 +1,6 @@
 """The kinds of messages about visits and offers: when each is sent, and whether it still stands."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +27,8 @@ from appointment.models.event import Status
 from doctor.models import Doctor, Location, TimeOff
 from doctor.wall_time import hours_before
 
+# A visit that staff have yet to give another time is not to be reminded of; asked again after this.
+UNTIL_REBOOKED = timedelta(minutes=10)
 EVERYWHERE = SimpleNamespace(sites=None)  # other times may be at any location
 
 
@@ -131,9 +133,10 @@ class Reminder(VisitMessage):
         super().__init__(REMINDER, is_needed=False)
 
     def find(self, row: Any, at: datetime) -> Appointment | None:
-        """Return the visit as of any message; raises PutOff if the location reminds later by now.
+        """Return the visit as of any message; None if the location reminds of no visit any more.
 
-        None if the location reminds of no visit any more.
+        Raises PutOff if the location reminds later by now, and while the visit is to be rebooked:
+        it cannot take place as it is.
         """
         place = Location.objects.filter(appointments=row.object_id).first()
         if place is None or place.reminder_hours is None:
@@ -141,6 +144,8 @@ class Reminder(VisitMessage):
         visit = super().find(row, at)
         if visit and (due := hours_before(visit.starts_at, place.reminder_hours, place.zone)) > at:
             raise PutOff(due)
+        if visit and visit.needs_rebooking:
+            raise PutOff(at + UNTIL_REBOOKED)
         return visit
 
     def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:

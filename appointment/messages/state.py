@@ -3,10 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.messages import MailKind, reason_text
 from accounts.models import OutgoingMessage
+from appointment.messages.history import CHANGES
+from appointment.models import AppointmentEvent
 from doctor.models import Location
 from extensions.formats import instant_text
 
@@ -16,20 +20,20 @@ NAMES = {
     "canceled": pgettext_lazy("a message", "Cancelation"),
     "reminder": pgettext_lazy("a message", "Reminder"),
 }
-# The reasons of `appointment.messages.reach`, which the rows keep in English.
-REASONS = {
-    "no account": _("no account"),
-    "account ended": _("the account was ended"),
-    "no verified address": _("no verified e-mail address"),
-    "no phone number": _("no phone number"),
-    "no device": _("no device for push messages"),
+NAMES_OF_ALL = NAMES | {
+    "offer": pgettext_lazy("a message", "Offer"),
+    "daysheet": pgettext_lazy("a message", "Day sheet"),
+    MailKind.VERIFICATION: pgettext_lazy("a message", "Confirming an address"),
+    MailKind.PASSWORD_RESET: pgettext_lazy("a message", "New password"),
+    MailKind.PASSWORD_CHANGED: pgettext_lazy("a message", "Password changed"),
+    MailKind.NEW_DEVICE: pgettext_lazy("a message", "New device"),
+    MailKind.ADDRESS_CHANGED: pgettext_lazy("a message", "Address changed"),
 }
 
 
 def failure_text(message: OutgoingMessage) -> str:
     """Return why the message was given up: it reaches the person by no channel, or was refused."""
-    reasons = [REASONS.get(each, _("it was refused")) for each in message.failure.split(", ")]
-    return ", ".join(dict.fromkeys(map(str, reasons)))
+    return reason_text(message.failure, _("it could not be delivered"))
 
 
 def state_text(message: OutgoingMessage, location: Location) -> str:
@@ -49,9 +53,25 @@ def state_text(message: OutgoingMessage, location: Location) -> str:
 
 
 def messages_by_visit(visits: Iterable[int]) -> dict[int, list[OutgoingMessage]]:
-    """Return the messages about the visits with these keys, oldest first, in one statement."""
+    """Return the messages about the visits with these keys, oldest first, in one statement.
+
+    One that waits and will not be sent, since a later event has overtaken it, is left out.
+    """
     found: dict[int, list[OutgoingMessage]] = defaultdict(list)
     rows = OutgoingMessage.objects.filter(object_id__in=[*visits], kind__in=NAMES)
+    later = AppointmentEvent.objects.filter(
+        CHANGES, appointment=OuterRef("object_id"), pk__gt=OuterRef("cause")
+    )
+    rows = rows.exclude(Exists(later), sent_at=None, given_up_at=None)
     for message in rows.order_by("pk"):
         found[message.object_id or 0].append(message)
     return found
+
+
+def last_ended(messages: list[OutgoingMessage]) -> OutgoingMessage | None:
+    """Return the last message that was sent or given up; None if a copy of it waits."""
+    waiting = [each for each in messages if each.sent_at is None and each.given_up_at is None]
+    ended = [each for each in messages if each not in waiting]
+    if not ended or any(each.cause == ended[-1].cause and each.copy for each in waiting):
+        return None
+    return ended[-1]

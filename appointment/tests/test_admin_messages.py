@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from accounts.models import MailKind, OutgoingMessage, User
@@ -55,6 +56,29 @@ def test_the_reception_sees_messages_of_its_sites_without_addresses(
     SiteStaffFactory(user=reception, location=booked.location)
     here = AdminClient(reception).get(page(OutgoingMessage))
     assert {row.object_id for row in here.context["cl"].result_list} == {booked.pk}
+
+
+def test_the_list_names_kinds_channels_and_reasons_in_words(booked: Any, superuser: User) -> None:
+    message("booked", **DEAD, channel="sms")
+    client = AdminClient(superuser)
+    client.client.cookies["django_language"] = "es"
+    listed = client.get(page(OutgoingMessage)).content.decode()
+    for words in ("Reserva", "Recordatorio", "SMS", "sin teléfono"):
+        assert words in listed
+    assert "no phone number" not in listed
+
+
+def test_the_page_of_a_visit_leads_to_its_messages(
+    booked: Any, reception: User, superuser: User
+) -> None:
+    link = f"{page(OutgoingMessage)}?q={booked.pk}"
+    assert link in AdminClient(reception).get(page(booked, "change")).content.decode()
+    listed = AdminClient(reception).get(link).context["cl"].result_list
+    assert {row.kind for row in listed} == {"booked", "reminder"}
+    reception.groups.clear()
+    reception.user_permissions.add(Permission.objects.get(codename="view_appointment"))
+    reception = User.objects.get(pk=reception.pk)
+    assert link not in AdminClient(reception).get(page(booked, "change")).content.decode()
 
 
 @pytest.mark.parametrize("state", ["dead", "waiting", "sent"])

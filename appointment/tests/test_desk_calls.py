@@ -47,7 +47,8 @@ def test_the_page_names_person_visit_and_reason_until_the_person_is_told(
     visit = Appointment.objects.get(pk=canceled.object_id)
     shown = text(desk.get(CALLS))
     reason = "no verified e-mail address"
-    for words in (patient.name, 'href="tel:+34612345678"', str(visit.doctor), reason):
+    link = f'href="/admin/desk/people/{patient.pk}/"'
+    for words in (patient.name, link, 'href="tel:+34612345678"', str(visit.doctor), reason):
         assert words in shown
     answer = desk.post(f"{CALLS}{canceled.pk}/settle/", follow=True)
     assert f"{patient.name} was told by telephone." in text(answer)
@@ -74,6 +75,14 @@ def test_a_message_is_sent_again_once_there_is_an_address(
     assert "No person has to be called." in text(desk.get(CALLS))
 
 
+def test_staff_read_in_their_language_why_nothing_is_sent(desk: Client, canceled: Any) -> None:
+    desk.cookies["django_language"] = "es"
+    answer = desk.post(f"{CALLS}{canceled.pk}/again/", follow=True)
+    assert "sin dirección de correo verificada" in text(answer)
+    OutgoingMessage.objects.filter(pk=canceled.pk).update(failure="ConnectionRefusedError")
+    assert "no se pudo entregar" in text(desk.get(CALLS)), "not: the address is wrong"
+
+
 def test_staff_of_another_site_neither_see_nor_settle_it(
     desk: Client, staff: User, canceled: Any
 ) -> None:
@@ -93,3 +102,29 @@ def test_the_visit_shows_what_became_of_its_messages(
     assert failed in text(AdminClient(superuser).get(page(visit, "change")))
     OutgoingMessage.objects.filter(pk=canceled.pk).update(given_up_at=None, sent_at=timezone.now())
     assert "Cancelation: sent " in text(desk.get(f"/admin/desk/people/{patient.pk}/"))
+
+
+def test_a_message_is_sent_again_beside_its_state(
+    desk: Client, canceled: Any, patient: Patient
+) -> None:
+    OutgoingMessage.objects.filter(pk=canceled.pk).update(given_up_at=None, sent_at=timezone.now())
+    patient.user.revise(email_verified_at=timezone.now())
+    panel, again = f"/admin/desk/people/{patient.pk}/", f"{CALLS}{canceled.pk}/again/"
+    assert text(desk.get(panel)).count("Send again") == 1
+    assert "is sent again" in text(desk.post(again, follow=True))
+    shown = text(desk.get(panel))
+    assert "Cancelation: to be sent " in shown
+    assert "Send again" not in shown, "a copy waits"
+
+
+def test_what_will_not_be_sent_is_not_announced(
+    desk: Client, patient: Patient, staff: User
+) -> None:
+    visit = Appointment(patient=patient, slot=ScheduleFactory(date=day_ahead(3)).slots.first())
+    visit.book()
+    panel = f"/admin/desk/people/{patient.pk}/"
+    assert "Reminder: to be sent " in text(desk.get(panel))
+    visit.cancel(by=staff)
+    shown = text(desk.get(panel))
+    assert "Cancelation: to be sent " in shown
+    assert "Reminder" not in shown
