@@ -63,7 +63,7 @@ def test_the_list_names_kinds_channels_and_reasons_in_words(booked: Any, superus
     client = AdminClient(superuser)
     client.client.cookies["django_language"] = "es"
     listed = client.get(page(OutgoingMessage)).content.decode()
-    for words in ("Reserva", "Recordatorio", "SMS", "sin teléfono"):
+    for words in ("Confirmación", "Recordatorio", "SMS", "sin teléfono"):
         assert words in listed
     assert "no phone number" not in listed
 
