@@ -33,6 +33,7 @@ from accounts.messages import (
     TOO_LATE,
     PutOff,
     Unreachable,
+    chosen_kinds,
     kinds,
     reason_text,
 )
@@ -133,15 +134,15 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         return self.filter(given_up_at__isnull=False, settled_at=None)
 
     def not_reached(self) -> "OutgoingMessageQuerySet":
-        """Return the dead messages about visits of which nothing else told the person: one a fact.
+        """Return the dead messages to patients of which nothing else told the person: one a fact.
 
         That is another channel, a copy that staff sent, or the telephone; one that waits may still
         reach them.
         """
         told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
         others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
-        named = [name for name, kind in kinds().items() if kind.about == "visit"]
-        return self.dead().filter(~Exists(others.exclude(pk=OuterRef("pk"))), kind__in=named)
+        others = others.exclude(pk=OuterRef("pk"))
+        return self.dead().filter(~Exists(others), kind__in=chosen_kinds())
 
     def retry(self, by: Any) -> int:
         """Try these dead messages again from the beginning; return how many.

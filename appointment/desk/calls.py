@@ -1,47 +1,65 @@
 """Whom to call: people whom no message about their visit has reached."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext, pgettext_lazy
 
+from accounts.messages import chosen_kinds
 from accounts.models import OutgoingMessage
 from appointment.desk.access import VIEW_PATIENTS
 from appointment.desk.answers import Said, place_text
 from appointment.desk.line_query import Person
 from appointment.desk.navigation import CHANGE_MESSAGES, VIEW_MESSAGES
 from appointment.desk.pages import DeskPage
+from appointment.messages.history import OFFER
 from appointment.messages.not_told import not_told
-from appointment.messages.state import NAMES, failure_text
-from appointment.models import Appointment
+from appointment.messages.state import NAMES_OF_ALL, failure_text
+from appointment.models import Appointment, Offer
+from doctor.models import Slot
+from extensions.formats import clock_text
 
 MOST_CALLS = 200  # shown at once
 
 
 @dataclass(frozen=True)
 class Call:
-    """A message that did not reach its person, and the visit that it is about."""
+    """A message that did not reach its person, and the visit or offer that it is about."""
 
     message: OutgoingMessage
-    visit: Appointment
+    about: Appointment | Offer
+
+    @property
+    def patient(self) -> Any:
+        """The patient."""
+        return self.about.entry.patient if isinstance(self.about, Offer) else self.about.patient
 
     @cached_property
     def person(self) -> Person:
-        """The patient."""
-        return Person(self.visit.patient)
+        """The patient in words."""
+        return Person(self.patient)
 
     @property
     def what(self) -> str:
-        """The kind of the message, in words."""
-        return str(NAMES[self.message.kind])
+        """The kind of the message, in words; of an offer also until when it can be taken."""
+        if not isinstance(self.about, Offer):
+            return str(NAMES_OF_ALL[self.message.kind])
+        until = clock_text(self.about.expires_at, self.about.slot.location.zone)
+        return gettext("Offer, open until %(time)s") % {"time": until}
+
+    @property
+    def time(self) -> Appointment | Slot:
+        """The visit, or the time that is offered."""
+        return self.about.slot if isinstance(self.about, Offer) else self.about
 
     @property
     def place(self) -> str:
-        """Doctor, time and site of the visit."""
-        return place_text(self.visit)
+        """Doctor, time and site."""
+        return place_text(self.time)
 
     @property
     def why(self) -> str:
@@ -60,17 +78,26 @@ class CallParts(DeskPage):
     audited_model = OutgoingMessage
 
     def calls(self) -> list[Call]:
-        """Return the calls to make at the user's sites, the soonest visit first."""
+        """Return the calls to make at the user's sites: open offers, then the soonest visit."""
         rows = not_told(self.at).filter(location__in=[site.pk for site in self.sites])
-        messages = list(rows.order_by("-pk")[:MOST_CALLS])
-        named = Appointment.objects.with_names().filter(patient__isnull=False)
-        visits = named.in_bulk({message.object_id for message in messages})
-        found = [
-            Call(message, visits[message.object_id])
-            for message in messages
-            if message.object_id in visits
-        ]
-        return sorted(found, key=lambda call: (call.visit.starts_at, call.message.pk))
+        found = self.about(rows.order_by("expires_at", "pk")[:MOST_CALLS])
+        return sorted(
+            found,
+            key=lambda call: (call.message.kind != OFFER, call.time.starts_at, call.message.pk),
+        )
+
+    def about(self, messages: Iterable[OutgoingMessage]) -> list[Call]:
+        """Return each of these messages with what it is about, unless that is erased."""
+        messages = list(messages)
+        keys: dict[bool, set[Any]] = {False: set(), True: set()}
+        for message in messages:
+            keys[message.kind == OFFER].add(message.object_id)
+        visits = Appointment.objects.with_names().filter(patient__isnull=False)
+        related = ("slot__location", "slot__doctor", "entry__patient")
+        offers = Offer.objects.select_related(*related)
+        found: Any = {False: visits.in_bulk(keys[False]), True: offers.in_bulk(keys[True])}
+        pairs = ((each, found[each.kind == OFFER].get(each.object_id)) for each in messages)
+        return [Call(message, about) for message, about in pairs if about]
 
     def context(self, **more: Any) -> dict[str, Any]:
         """Add the proof of the page, whether the user may act, and open a person's page."""
@@ -78,7 +105,7 @@ class CallParts(DeskPage):
             "may_act": self.user.is_staff_with(CHANGE_MESSAGES),
             "may_open": self.user.is_staff_with(VIEW_PATIENTS),
         }
-        return super().context(proof=self.proof(), **rights, **more)
+        return super().context(proof=self.proof(), most=MOST_CALLS, **rights, **more)
 
 
 class CallsPage(CallParts):
@@ -97,12 +124,13 @@ class CallAction(CallParts):
 
     def post(self, request: HttpRequest, outgoingmessage_id: int) -> HttpResponse:
         """Call the verb and say what it did; raises Http404 for a message of another site."""
-        messages = OutgoingMessage.objects.filter(kind__in=NAMES)
+        messages = OutgoingMessage.objects.filter(kind__in=chosen_kinds())
         at_sites = messages.filter(location__in=[site.pk for site in self.sites])
         message = get_object_or_404(at_sites, pk=outgoingmessage_id)
-        visits = Appointment.objects.with_names().filter(patient__isnull=False)
-        visit = get_object_or_404(visits, pk=message.object_id)
-        return self.answer(self.attempt(partial(self.act, message, Person(visit.patient).name)))
+        [call] = self.about([message]) or [None]
+        if call is None:
+            raise Http404
+        return self.answer(self.attempt(partial(self.act, message, call.person.name)))
 
     def act(self, message: OutgoingMessage, person: str) -> Said:
         """Call the verb; returns the sentence."""

@@ -14,6 +14,7 @@ from doctor.wall_time import A_DAY
 Kind = AppointmentEvent.Kind
 A_MOMENT = timedelta(minutes=5)
 BOOKED, MOVED, CANCELED, REMINDER = "booked", "moved", "canceled", "reminder"
+OFFER = "offer"
 UNCANCELED = Q(kind=Kind.UNDONE, undoes=Kind.CANCELED)
 # The events that change when or whether the visit takes place: what was said before is not true.
 CHANGES = Q(kind__in=(Kind.BOOKED, Kind.RESCHEDULED, Kind.ZONE_CHANGED, Kind.CANCELED)) | UNCANCELED

@@ -14,6 +14,7 @@ from appointment.messages.history import (
     BOOKED,
     CANCELED,
     MOVED,
+    OFFER,
     REMINDER,
     news_of,
     overtaken,
@@ -164,7 +165,7 @@ class Reminder(VisitMessage):
 class OfferMessage(PatientMessage):
     """A place is held for a patient in line, for a short time; it knows no quiet hours."""
 
-    name = "offer"
+    name = OFFER
     about = "offer"
     is_urgent = True
 

@@ -7,9 +7,12 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import OutgoingMessage, User
-from appointment.models import Appointment, AppointmentEvent
+from accounts.tests.mailbox import post
+from appointment.models import Appointment, AppointmentEvent, Offer
+from appointment.tests.factories import WaitlistEntryFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
 from patient.models import Patient
+from patient.tests.factories import PatientFactory
 from tests.admin_client import AdminClient, page
 
 pytestmark = pytest.mark.django_db
@@ -128,3 +131,26 @@ def test_what_will_not_be_sent_is_not_announced(
     shown = text(desk.get(panel))
     assert "Cancelation: to be sent " in shown
     assert "Reminder" not in shown
+
+
+def test_an_open_offer_that_reached_its_person_by_no_channel_is_a_call(
+    desk: Client, patient: Patient, staff: User
+) -> None:
+    slot = ScheduleFactory(date=day_ahead(3)).slots.first()
+    visit = Appointment(patient=PatientFactory(user=None), slot=slot).book()
+    slot.schedule.slots.exclude(pk=slot.pk).update(taken=1)
+    WaitlistEntryFactory(patient=patient, doctor=visit.doctor)
+    patient.user.revise(email_verified_at=None)
+    visit.cancel(by=staff, reason="Patient asked")
+    post()
+    shown = text(desk.get(CALLS))
+    offer = Offer.objects.get()
+    until = offer.expires_at.astimezone(slot.location.zone)
+    assert f"Offer, open until {until:%H:%M}" in shown
+    assert patient.name in shown
+    message = OutgoingMessage.objects.get(kind="offer")
+    answer = desk.post(f"{CALLS}{message.pk}/settle/", follow=True)
+    assert f"{patient.name} was told by telephone." in text(answer)
+    OutgoingMessage.objects.update(settled_at=None)
+    offer.entry.decline(by=staff)
+    assert "No person has to be called." in text(desk.get(CALLS))
