@@ -127,10 +127,10 @@ class CallAction(CallParts):
         messages = OutgoingMessage.objects.filter(kind__in=chosen_kinds())
         at_sites = messages.filter(location__in=[site.pk for site in self.sites])
         message = get_object_or_404(at_sites, pk=outgoingmessage_id)
-        [call] = self.about([message]) or [None]
-        if call is None:
+        calls = self.about([message])
+        if not calls:
             raise Http404
-        return self.answer(self.attempt(partial(self.act, message, call.person.name)))
+        return self.answer(self.attempt(partial(self.act, message, calls[0].person.name)))
 
     def act(self, message: OutgoingMessage, person: str) -> Said:
         """Call the verb; returns the sentence."""

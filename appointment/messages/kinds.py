@@ -203,7 +203,8 @@ def other_times(visit: Appointment, at: datetime) -> list[str]:
 
 def _canceled_with(visit: Appointment, at: datetime) -> list[AffectedVisit]:
     """Return the coming visits of its doctor that were canceled with it, itself included."""
-    moment = (visit.canceled_at - A_MOMENT, visit.canceled_at + A_MOMENT)
+    canceled_at = visit.canceled_at or at
+    moment = (canceled_at - A_MOMENT, canceled_at + A_MOMENT)
     visits = Appointment.objects.filter(
         doctor=visit.doctor, status=Status.CANCELED, starts_at__gt=at, canceled_at__range=moment
     )
