@@ -27,6 +27,7 @@ ABOUT = {
     "visit": _("visit %(number)s"),
     "offer": _("offer %(number)s"),
     "doctor": _("doctor %(number)s"),
+    "webhook": _("webhook %(number)s"),
 }
 CHANNELS = {EMAIL: _("e-mail"), SMS: _("SMS"), PUSH: _("push")}
 DEAD, WAITING, SENT = "dead", "waiting", "sent"

@@ -23,6 +23,7 @@ from extensions.admin.columns import two_lines
 from extensions.admin.dates import DateWidget, TypedDateField
 from extensions.admin.forms import PartialUpdateForm
 from extensions.exceptions import DomainError
+from extensions.formats import instant_text
 
 
 class WebhookForm(PartialUpdateForm):
@@ -254,4 +255,4 @@ def _tell_replayed(page: Any, request: HttpRequest, number: int) -> None:
 
 
 def _at(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return instant_text(instant, UTC)

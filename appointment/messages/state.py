@@ -23,6 +23,7 @@ NAMES = {
 NAMES_OF_ALL = NAMES | {
     "offer": pgettext_lazy("a message", "Offer"),
     "daysheet": pgettext_lazy("a message", "Day sheet"),
+    "webhook_disabled": pgettext_lazy("a message", "Webhook switched off"),
     MailKind.VERIFICATION: pgettext_lazy("a message", "Confirming an address"),
     MailKind.PASSWORD_RESET: pgettext_lazy("a message", "New password"),
     MailKind.PASSWORD_CHANGED: pgettext_lazy("a message", "Password changed"),

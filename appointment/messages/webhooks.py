@@ -5,9 +5,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
-from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext
 
+from accounts.languages import first_supported
+from accounts.letters import Letter
 from accounts.messages import EMAIL, Message, MessageKind
 from accounts.models import OutgoingMessage
 from appointment.models.webhook import Webhook
@@ -28,9 +30,26 @@ class WebhookDisabled(MessageKind):
         user = staff_to_tell().filter(pk=row.user_id).first()
         if webhook is None or user is None:
             return None
-        context = {"webhook": webhook, "gone": webhook.disabled_reason == Webhook.Disabled.GONE}
-        text = render_to_string("appointment/messages/webhook_disabled.txt", context)
-        return Message(EMAIL, user.email, gettext("A webhook was switched off"), text)
+        with translation.override(first_supported(user.language)):
+            return _letter(webhook).to(user.email)
+
+
+def _letter(webhook: Webhook) -> Letter:
+    why = gettext(
+        "Every attempt to send to %(host)s has failed for a day, so %(webhook)s was switched off."
+    )
+    if webhook.disabled_reason == Webhook.Disabled.GONE:
+        why = gettext(
+            "The receiver at %(host)s has answered that it wants no more messages (410), so "
+            "%(webhook)s was switched off."
+        )
+    what = gettext(
+        "Nothing is sent there until you activate it in the admin, under Webhooks. You can then "
+        "send again what it has missed."
+    )
+    subject = gettext("A webhook was switched off")
+    why %= {"host": webhook.host, "webhook": webhook}
+    return Letter(subject=subject, heading=subject, paragraphs=(why, what))
 
 
 def staff_to_tell() -> Any:

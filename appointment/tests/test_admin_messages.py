@@ -7,9 +7,11 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from accounts.messages import kinds
 from accounts.models import MailKind, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.messages.not_told import not_told
+from appointment.messages.state import NAMES_OF_ALL
 from appointment.models import Appointment
 from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
 from patient.models import Patient
@@ -66,6 +68,14 @@ def test_the_list_names_kinds_channels_and_reasons_in_words(booked: Any, superus
     for words in ("Confirmación", "Recordatorio", "SMS", "sin teléfono"):
         assert words in listed
     assert "no phone number" not in listed
+
+
+def test_every_kind_and_what_it_is_about_have_words(superuser: User) -> None:
+    assert {*kinds()} == {*NAMES_OF_ALL}
+    for number, kind in enumerate(kinds().values()):
+        OutgoingMessage.objects.create(kind=kind.name, object_id=number if kind.about else None)
+    listed = AdminClient(superuser).get(page(OutgoingMessage)).content.decode()
+    assert all(str(name) in listed for name in NAMES_OF_ALL.values())
 
 
 def test_the_page_of_a_visit_leads_to_its_messages(

@@ -297,7 +297,7 @@ def test_staff_are_told_by_mail_of_a_webhook_that_was_disabled(
     """Its author and superusers, at verified addresses; not once it is active again."""
     receiver.reply = lambda received: (410, {})
     verified = {"email_verified_at": at}
-    author, boss = StaffFactory(**verified), SuperuserFactory(**verified)
+    author, boss = StaffFactory(**verified, language="es"), SuperuserFactory(**verified)
     for other in (StaffFactory(**verified), SuperuserFactory(), UserFactory(**verified)):
         assert other.email not in {author.email, boss.email}
     webhook.revise(created_by=author)
@@ -305,8 +305,11 @@ def test_staff_are_told_by_mail_of_a_webhook_that_was_disabled(
     send_due_webhooks(at)
     send_due(timezone.now())
     assert {mail.to[0] for mail in mailoutbox} == {author.email, boss.email}
-    assert f"Webhook {webhook.pk} was switched off" in mailoutbox[0].body
-    assert webhook.secret not in mailoutbox[0].body
+    [told, warned] = sorted(mailoutbox, key=lambda mail: mail.to[0] == author.email)
+    assert f"Webhook {webhook.pk} was switched off" in " ".join(told.body.split())
+    assert warned.subject == "Se ha desactivado un webhook", "in the language of its reader"
+    assert all(mail.alternatives[0].mimetype == "text/html" for mail in mailoutbox)
+    assert webhook.secret not in told.body
     queue_mails(webhook)
     webhook.revise(is_active=True)
     send_due(timezone.now())
