@@ -33,7 +33,6 @@ from accounts.messages import (
     TOO_LATE,
     PutOff,
     Unreachable,
-    chosen_kinds,
     kinds,
     reason_text,
 )
@@ -141,8 +140,8 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         """
         told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
         others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
-        others = others.exclude(pk=OuterRef("pk"))
-        return self.dead().filter(~Exists(others), kind__in=chosen_kinds())
+        named = [name for name, kind in kinds().items() if kind.about in ("visit", "offer")]
+        return self.dead().filter(~Exists(others.exclude(pk=OuterRef("pk"))), kind__in=named)
 
     def retry(self, by: Any) -> int:
         """Try these dead messages again from the beginning; return how many.
