@@ -120,7 +120,7 @@ def _password_changed(when: str) -> Letter:
             gettext("If this was you, there is nothing to do."),
             gettext(
                 "If it was not, ask for a new password at once (“forgotten password” in the app): "
-                "the mail with its link comes to this address. Then tell the clinic."
+                "its mail comes to this address. Then tell the clinic."
             ),
         ),
     )

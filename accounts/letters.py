@@ -89,7 +89,9 @@ class Letter:
         yield _filled(self.heading)
         yield from map(_filled, self.paragraphs)
         yield "\n".join(self._facts_as_lines())
-        yield "\n".join([_filled(self.list_title), *(_filled(f"- {x}", "  ") for x in self.items)])
+        if self.items:
+            items = (_filled(f"- {item}", "  ") for item in self.items)
+            yield "\n".join([_filled(self.list_title), *items])
         yield _filled(f"{self.button}:") + f"\n{self.link}" if self.link else ""
         yield _filled(self.before_code)
         yield self.code
@@ -97,6 +99,10 @@ class Letter:
         yield f"-- \n{_filled(self.footer)}" if self.footer else ""
 
     def _facts_as_lines(self) -> Iterator[str]:
+        if self.lists_times:  # the labels are names of locations, and may be long
+            for label, lines in self.facts:
+                yield from (_filled(f"{label}:"), *(_filled(f"  {x}", "  ") for x in lines))
+            return
         width = max((len(label) for label, _ in self.facts), default=0) + 2
         for label, lines in self.facts:
             heads = (f"{label}:".ljust(width), *[" " * width] * len(lines))

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 EMAIL, SMS, PUSH = "email", "sms", "push"
 CHANNELS = (EMAIL, SMS, PUSH)
@@ -29,6 +30,22 @@ class MailKind(models.TextChoices):
     NEW_DEVICE = "new_device"
     ADDRESS_CHANGED = "address_changed"
 
+
+# Why a message is given up, as its row has it, and in words.
+NO_ACCOUNT, ENDED, TOO_LATE = "no account", "account ended", "too late"
+MISSING = {EMAIL: "no verified address", SMS: "no phone number", PUSH: "no device"}
+OFF = {EMAIL: "email is off", SMS: "sms is off", PUSH: "push is off"}
+REASONS = {
+    NO_ACCOUNT: _("no account"),
+    ENDED: _("the account was ended"),
+    TOO_LATE: _("it was not sent in time"),
+    MISSING[EMAIL]: _("no verified e-mail address"),
+    MISSING[SMS]: _("no phone number"),
+    MISSING[PUSH]: _("no device for push messages"),
+    OFF[EMAIL]: _("e-mail is not in service"),
+    OFF[SMS]: _("SMS is not in service"),
+    OFF[PUSH]: _("push is not in service"),
+}
 
 # Anyone can ask for these, for any address; the other kinds are notices to the owner.
 ASKED_FOR = (MailKind.VERIFICATION, MailKind.PASSWORD_RESET)
@@ -65,6 +82,15 @@ class PutOff(Exception):
 
 class Unreachable(Exception):
     """The message can reach its person by no channel; the text says why, without an address."""
+
+
+def reason_text(failure: str, other: Any = "") -> str:
+    """Return in words why a message was given up.
+
+    `other`: what stands for the name of an error; without it, the name.
+    """
+    words = [str(REASONS.get(each, other or each)) for each in failure.split(", ")]
+    return ", ".join(dict.fromkeys(words))
 
 
 class MessageKind:

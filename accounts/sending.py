@@ -15,7 +15,7 @@ from django.db import Error, connections
 from django.utils import timezone
 
 from accounts.channels import NotSent, OpenChannels, Trouble, is_on
-from accounts.messages import AS_CHOSEN, EMAIL, Message, PutOff, Unreachable, kinds
+from accounts.messages import AS_CHOSEN, EMAIL, OFF, Message, PutOff, Unreachable, kinds
 from accounts.models.message import OutgoingMessage, Turns
 from extensions.db.retry import is_outage
 from extensions.deadline import within
@@ -102,7 +102,7 @@ class Round:
         if row.channel == AS_CHOSEN and not self._choose(row):
             return
         if not is_on(row.channel):
-            raise Unreachable(f"{row.channel} is off")
+            raise Unreachable(OFF[row.channel])
         if row.channel in self.away:
             raise PutOff(at + AWAY_PAUSE)
         message = kind.compose(row, at)
@@ -123,7 +123,7 @@ class Round:
         wanted = kinds()[row.kind].channels(row, self.at)
         names = [name for name in wanted if is_on(name)]
         if wanted and not names:
-            raise Unreachable(f"{', '.join(wanted)} is off")
+            raise Unreachable(", ".join(OFF[name] for name in wanted))
         return row.choose_channels(names, self.at)
 
     def _send(self, row: OutgoingMessage, message: Message, channels: OpenChannels) -> None:

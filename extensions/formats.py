@@ -53,6 +53,11 @@ def _clocks_change(day: date, zone: tzinfo) -> bool:
 
 
 def span_text(start: datetime, end: datetime, zone: tzinfo) -> str:
-    """Return a span of one day on the clock of this zone: Tue 1 Dec 2026, 09:00-09:30 CET."""
+    """Return a span of one day on the clock of this zone: Tue 1 Dec 2026, 09:00-09:30 CET.
+
+    Both times carry the zone where the clocks change in between: 02:30 CEST-02:15 CET.
+    """
     first, last = start.astimezone(zone), end.astimezone(zone)
-    return f"{format_date(first, str(DAY_AND_TIME))}-{format_date(last, TIME)} {last.tzname()}"
+    changed = f" {first.tzname()}" if first.tzname() != last.tzname() else ""
+    begun = f"{format_date(first, str(DAY_AND_TIME))}{changed}"
+    return f"{begun}-{format_date(last, TIME)} {last.tzname()}"

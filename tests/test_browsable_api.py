@@ -255,3 +255,8 @@ def test_an_inactive_user_cannot_sign_in(sample_data: SampleData) -> None:
     fields = {"csrfmiddlewaretoken": token, "username": owner.email, "password": PASSWORD}
     page_of(client.post("/api-auth/login/", fields))
     page_of(client.get("/api/auth/profile/"), 401)
+
+
+def test_a_visitor_signs_in_by_a_link_in_the_language_of_the_page() -> None:
+    page = page_of(browser().get("/api/doctor/doctors/", HTTP_ACCEPT_LANGUAGE="es"))
+    assert '<a href="/api-auth/login/?next=/api/doctor/doctors/">Iniciar sesión</a>' in page

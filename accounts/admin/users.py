@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth
 from django.contrib.auth.forms import (
@@ -13,7 +15,7 @@ from django.contrib.auth.forms import (
 from django.db import transaction
 from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -37,6 +39,13 @@ class NewUserForm(ModelErrorsMixin, AdminUserCreationForm):
 
 class UserForm(PartialUpdateForm, UserChangeForm):
     """The form that changes an account, except the password, which has a page of its own."""
+
+    language = forms.ChoiceField(
+        label=capfirst(_("language")),
+        required=False,
+        choices=lambda: [("", _("that of the clinic")), *settings.LANGUAGES],
+        help_text=_("Of the mails and other messages to this account."),
+    )
 
     class Meta:
         model = User
@@ -92,7 +101,7 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
     change_password_form = NewPasswordForm
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        (_("Name"), {"fields": ("first_name", "last_name")}),
+        (_("Name and language"), {"fields": ("first_name", "last_name", "language")}),
         (_("Permissions"), {"fields": ("is_active", *RIGHTS)}),
         (_("Dates"), {"fields": ("email_verified_at", "last_login", "date_joined")}),
     )

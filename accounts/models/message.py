@@ -30,9 +30,11 @@ from accounts.messages import (
     AS_CHOSEN,
     ASKED_FOR,
     EMAIL,
+    TOO_LATE,
     PutOff,
     Unreachable,
     kinds,
+    reason_text,
 )
 from extensions.db.batches import batches
 from extensions.db.queue import LEASE, QueuedModel, QueuedQuerySet
@@ -42,7 +44,6 @@ AGAIN_FOR = timedelta(days=1)  # how long the sender tries a message that staff 
 ROWS_PER_STATEMENT = 1000
 FAILING_SECONDS = 5  # of a round that failures of one domain may take
 FACT = ("object_id", "cause", "kind")  # rows that agree in these tell a person the same
-TOO_LATE = "too late"
 ENDED_AT = Coalesce("sent_at", "given_up_at")
 HAS_ENDED = Q(sent_at__isnull=False) | Q(given_up_at__isnull=False)
 
@@ -131,16 +132,16 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         """Return the messages that were given up, and that staff have not told by telephone."""
         return self.filter(given_up_at__isnull=False, settled_at=None)
 
-    def not_reached(self, about: str = "visit") -> "OutgoingMessageQuerySet":
+    def not_reached(self, *about: str) -> "OutgoingMessageQuerySet":
         """Return the dead messages whose person no other row of the queue tells the same.
 
         One that tells it went by another channel, is a copy that staff sent, is noted as told by
         telephone, or still waits. Of several dead rows of one fact, the last one is returned.
-        `about`: `visit` or `offer`.
+        `about`: what the messages are about, `visit`, `offer` or both.
         """
         told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
         others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
-        named = [name for name, kind in kinds().items() if kind.about == about]
+        named = [name for name, kind in kinds().items() if kind.about in about]
         return self.dead().filter(~Exists(others.exclude(pk=OuterRef("pk"))), kind__in=named)
 
     def retry(self, by: Any) -> int:
@@ -468,7 +469,7 @@ class OutgoingMessage(QueuedModel):
             return
         except Unreachable as reason:
             text = gettext("It reaches the person by no channel: %(reason)s.")
-            raise MessageIsOver(text % {"reason": reason}) from reason
+            raise MessageIsOver(text % {"reason": reason_text(str(reason))}) from reason
         if not stands:
             raise MessageIsOver
 

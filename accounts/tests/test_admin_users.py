@@ -91,6 +91,17 @@ def test_the_page_of_a_user_changes_the_typed_fields_and_keeps_the_password(
     assert user.check_password(PASSWORD)
 
 
+def test_the_language_of_an_account_is_one_of_the_clinic_s(admin_client: AdminClient) -> None:
+    user = UserFactory(language="en")
+    admin_client.change(user, language="es")
+    user.refresh_from_db()
+    assert user.language == "es"
+    assert form_errors(admin_client.change(user, language="xx"))
+    admin_client.change(user, language="")
+    user.refresh_from_db()
+    assert user.language == ""
+
+
 def test_no_page_shows_a_hash(admin_client: AdminClient) -> None:
     user = UserFactory()
     for path in (page(user, "change"), page(User), f"/admin/accounts/user/{user.pk}/password/"):

@@ -20,6 +20,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext, ngettext_l
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
+from accounts.models import OutgoingMessage
 from accounts.privacy import display_name
 from accounts.requests import signed_in_user
 from appointment.admin.filters import AppointmentPeriodFilter
@@ -32,10 +33,12 @@ from doctor.models import Location, Slot
 from doctor.models.search import A_YEAR, shown_start
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.admin.columns import two_lines
+from extensions.admin.links import list_link
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from extensions.search import Term
 
+CHANGE_MESSAGES = "accounts.change_outgoingmessage"
 A_MONTH = 31  # days back and ahead
 MAX_REFUSALS_SHOWN = 20  # each with a message of its own
 DONE = {
@@ -111,6 +114,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "override_reason",
         "events",
         "sent_messages",
+        "send_again",
     )
     autocomplete_fields = ("patient", "slot")
     site_choices = {"slot": Slot.objects.at_sites_of}
@@ -171,7 +175,9 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ("patient", "slot", "reason", "squeeze_in", "override_reason")
-        return [name for name in self.fields if name != "override_reason" or _can_move(obj)]
+        left_out = set() if _can_move(obj) else {"override_reason"}
+        left_out |= set() if request.user.has_perm(CHANGE_MESSAGES) else {"send_again"}
+        return [name for name in self.fields if name not in left_out]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return all fields except those that staff may edit.
@@ -350,3 +356,8 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         rows = messages_by_visit([appointment.pk])[appointment.pk]
         lines = ((state_text(row, appointment.location),) for row in rows)
         return format_html_join("", "{}<br>", lines)
+
+    @admin.display(description=_("send again"))
+    def send_again(self, appointment: Appointment) -> SafeString:
+        """Return a link to the list of these messages, which has the actions."""
+        return list_link(OutgoingMessage, gettext("The messages of this visit"), q=appointment.pk)

@@ -10,10 +10,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.messages import EMAIL, PUSH, SMS, kinds
+from accounts.messages import EMAIL, PUSH, SMS, kinds, reason_text
 from accounts.models.message import OutgoingMessage, OutgoingMessageQuerySet
 from accounts.privacy import may_view_accounts, sees_all_sites
 from accounts.requests import signed_in_user
+from appointment.messages.state import NAMES_OF_ALL
 from doctor.admin.sites import SiteAdminMixin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
@@ -28,6 +29,7 @@ ABOUT = {
     "doctor": _("doctor %(number)s"),
     "webhook": _("webhook %(number)s"),
 }
+CHANNELS = {EMAIL: _("e-mail"), SMS: _("SMS"), PUSH: _("push")}
 DEAD, WAITING, SENT = "dead", "waiting", "sent"
 
 
@@ -61,10 +63,10 @@ class ChannelFilter(admin.SimpleListFilter):
     parameter_name = "channel"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(EMAIL, _("e-mail")), (SMS, _("SMS")), (PUSH, _("push"))]
+        return [*CHANNELS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        if self.value() in (EMAIL, SMS, PUSH):
+        if self.value() in CHANNELS:
             return queryset.filter(channel=self.value())
         if self.value() is None:
             return queryset
@@ -81,9 +83,9 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
 
     addressed = ("address", "user")
     readonly_fields = (
-        "kind",
+        "name",
         "about",
-        "channel",
+        "way",
         *addressed,
         "copy",
         "created_at",
@@ -94,10 +96,10 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
         "sent_at",
         "given_up_at",
         "settled_at",
-        "failure",
+        "why",
         "receipt",
     )
-    list_display = ("created_at", "what", "channel", "about", "state", "failure")
+    list_display = ("created_at", "what", "way", "about", "state", "why")
     list_filter = (StateFilter, ChannelFilter)
     unindexed_filters = ("state", "channel")
     most_read_for_sites = MOST_READ
@@ -133,7 +135,22 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
     def what(self, row: OutgoingMessage) -> SafeString:
         """Return its kind, and which copy it is."""
         copy = _("copy %(number)s") % {"number": row.copy} if row.copy else ""
-        return two_lines(row.kind, copy)
+        return two_lines(self.name(row), copy)
+
+    @admin.display(description=_("kind"))
+    def name(self, row: OutgoingMessage) -> str:
+        """Return its kind in words; the kind of a later version as it is."""
+        return str(NAMES_OF_ALL.get(row.kind, row.kind))
+
+    @admin.display(description=_("channel"), empty_value="-")
+    def way(self, row: OutgoingMessage) -> str:
+        """Return its channel in words; empty until its person's choice is known."""
+        return str(CHANNELS.get(row.channel, row.channel))
+
+    @admin.display(description=_("failure"), empty_value="-")
+    def why(self, row: OutgoingMessage) -> str:
+        """Return why the last try failed: a reason in words, or the name of the error."""
+        return reason_text(row.failure)
 
     @admin.display(description=_("about"))
     def about(self, row: OutgoingMessage) -> str:

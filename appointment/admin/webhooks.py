@@ -25,6 +25,7 @@ from extensions.admin.columns import two_lines
 from extensions.admin.dates import DateWidget, TypedDateField
 from extensions.admin.forms import PartialUpdateForm
 from extensions.exceptions import DomainError
+from extensions.formats import instant_text
 
 
 class WebhookForm(PartialUpdateForm):
@@ -265,4 +266,4 @@ def _replay(page: Any, request: HttpRequest, rows: WebhookDeliveryQuerySet) -> N
 
 
 def _at(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return instant_text(instant, UTC)

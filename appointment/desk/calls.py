@@ -1,40 +1,49 @@
 """The page of the people whom the desk must call: no message about their visit has reached them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext, pgettext_lazy
 
+from accounts.messages import chosen_kinds
 from accounts.models import OutgoingMessage
+from appointment.desk.access import VIEW_PATIENTS
 from appointment.desk.answers import Said, place_text
 from appointment.desk.line_query import Person
-from appointment.desk.navigation import VIEW_MESSAGES
+from appointment.desk.navigation import CHANGE_MESSAGES, VIEW_MESSAGES
 from appointment.desk.pages import DeskPage
+from appointment.messages.history import OFFER
 from appointment.messages.not_told import not_told
-from appointment.messages.state import NAMES, failure_text
-from appointment.models import Appointment
+from appointment.messages.state import NAMES_OF_ALL, failure_text
+from appointment.models import Appointment, Offer
+from doctor.models import Slot
+from extensions.formats import clock_text
 from patient.models import Patient
 
-CHANGE_MESSAGES = "accounts.change_outgoingmessage"
 MOST_CALLS = 200  # shown at once
 
 
 @dataclass(frozen=True)
 class Call:
-    """A message that did not reach its person, and the visit that it is about."""
+    """A message that did not reach its person, and the visit or offer that it is about."""
 
     message: OutgoingMessage
-    visit: Appointment
+    about: Appointment | Offer
     owner: Patient | None = None  # of the account, where the patient is a dependent
+
+    @property
+    def patient(self) -> Any:
+        """The patient."""
+        return _patient(self.about)
 
     @cached_property
     def person(self) -> Person:
-        """The patient."""
-        return Person(self.visit.patient)
+        """The patient in words."""
+        return Person(self.patient)
 
     @cached_property
     def carer(self) -> Person | None:
@@ -44,18 +53,38 @@ class Call:
 
     @property
     def what(self) -> str:
-        """The kind of the message, in words."""
-        return str(NAMES[self.message.kind])
+        """The kind of the message, in words; of an offer also until when it can be taken."""
+        if not isinstance(self.about, Offer):
+            return str(NAMES_OF_ALL[self.message.kind])
+        until = clock_text(self.about.expires_at, self.about.slot.location.zone)
+        return gettext("Offer, open until %(time)s") % {"time": until}
+
+    @property
+    def time(self) -> Appointment | Slot:
+        """The visit, or the time that is offered."""
+        return self.about.slot if isinstance(self.about, Offer) else self.about
 
     @property
     def place(self) -> str:
-        """Doctor, time and site of the visit."""
-        return place_text(self.visit)
+        """Doctor, time and site."""
+        return place_text(self.time)
 
     @property
     def why(self) -> str:
         """Why the message did not reach the person, in words."""
         return failure_text(self.message)
+
+
+def _patient(about: Appointment | Offer) -> Any:
+    """Return the patient of a visit or of an offer."""
+    return about.entry.patient if isinstance(about, Offer) else about.patient
+
+
+def _owners(patients: Iterable[Patient]) -> dict[int, Patient]:
+    """Return the owner of each account that has one of these dependents, by the account's key."""
+    accounts = {each.user_id for each in patients if each.is_dependent}
+    owners = Patient.objects.filter(user__in=accounts, is_dependent=False)
+    return {owner.user_id: owner for owner in owners if owner.user_id}
 
 
 class CallParts(DeskPage):
@@ -69,26 +98,36 @@ class CallParts(DeskPage):
     audited_model = OutgoingMessage
 
     def calls(self) -> list[Call]:
-        """Return the calls to make at the user's sites, the soonest visit first."""
+        """Return the calls to make at the user's sites: open offers, then the soonest visit."""
         rows = not_told(self.at).filter(location__in=[site.pk for site in self.sites])
-        start = Appointment.objects.filter(pk=OuterRef("object_id")).values("starts_at")
-        messages = list(rows.order_by(Subquery(start), "pk")[:MOST_CALLS])
-        named = Appointment.objects.with_names().filter(patient__isnull=False)
-        visits: Any = named.in_bulk({message.object_id for message in messages})
-        patients = [visit.patient for visit in visits.values()]
-        accounts = {each.user_id for each in patients if each.is_dependent}
-        owners = Patient.objects.filter(user__in=accounts, is_dependent=False)
-        by_account = {owner.user_id: owner for owner in owners}
+        calls = self.about(rows.order_by("expires_at", "pk")[:MOST_CALLS])
+        return sorted(calls, key=lambda call: (call.message.kind != OFFER, call.time.starts_at))
+
+    def about(self, messages: Iterable[OutgoingMessage]) -> list[Call]:
+        """Return each of these messages with what it is about, unless that is erased."""
+        messages = list(messages)
+        keys: dict[bool, set[Any]] = {False: set(), True: set()}
+        for message in messages:
+            keys[message.kind == OFFER].add(message.object_id)
+        visits = Appointment.objects.with_names().filter(patient__isnull=False)
+        related = ("slot__location", "slot__doctor", "entry__patient")
+        offers = Offer.objects.select_related(*related)
+        found: Any = {False: visits.in_bulk(keys[False]), True: offers.in_bulk(keys[True])}
+        pairs = [(each, found[each.kind == OFFER].get(each.object_id)) for each in messages]
+        owners = _owners(_patient(about) for _, about in pairs if about)
         return [
-            Call(message, visit, by_account.get(visit.patient.user_id))
-            for message in messages
-            if (visit := visits.get(message.object_id))
+            Call(message, about, owners.get(_patient(about).user_id))
+            for message, about in pairs
+            if about
         ]
 
     def context(self, **more: Any) -> dict[str, Any]:
-        """Add the proof of the page, and whether the user may act."""
-        may_act = self.user.is_staff_with(CHANGE_MESSAGES)
-        return super().context(proof=self.proof(), may_act=may_act, **more)
+        """Add the proof of the page, whether the user may act, and open a person's page."""
+        rights = {
+            "may_act": self.user.is_staff_with(CHANGE_MESSAGES),
+            "may_open": self.user.is_staff_with(VIEW_PATIENTS),
+        }
+        return super().context(proof=self.proof(), most=MOST_CALLS, **rights, **more)
 
 
 class CallsPage(CallParts):
@@ -107,12 +146,13 @@ class CallAction(CallParts):
 
     def post(self, request: HttpRequest, outgoingmessage_id: int) -> HttpResponse:
         """Call the verb and say what it did; raises Http404 for a message of another site."""
-        messages = OutgoingMessage.objects.filter(kind__in=NAMES)
+        messages = OutgoingMessage.objects.filter(kind__in=chosen_kinds())
         at_sites = messages.filter(location__in=[site.pk for site in self.sites])
         message = get_object_or_404(at_sites, pk=outgoingmessage_id)
-        visits = Appointment.objects.with_names().filter(patient__isnull=False)
-        visit = get_object_or_404(visits, pk=message.object_id)
-        return self.answer(self.attempt(partial(self.act, message, Person(visit.patient).name)))
+        calls = self.about([message])
+        if not calls:
+            raise Http404
+        return self.answer(self.attempt(partial(self.act, message, calls[0].person.name)))
 
     def act(self, message: OutgoingMessage, person: str) -> Said:
         """Call the verb; returns the sentence."""

@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import OutgoingMessage
 from appointment.desk.access import ADD_VISITS, VIEW_PATIENTS
 from appointment.desk.day_query import Card, card_of
+from appointment.desk.navigation import CHANGE_MESSAGES
 from appointment.desk.pages import DeskPage
 from appointment.desk.panels import Panel
 from appointment.desk.people import FoundPeople, find_people, is_long_enough, person_facts
-from appointment.messages.state import messages_by_visit, state_text
+from appointment.messages.state import last_ended, messages_by_visit, state_text
 from appointment.models import Appointment
 from appointment.models.site_patients import patients_for_staff
 from extensions.formats import instant_text
@@ -112,7 +113,7 @@ class PersonPanel(Panel):
 
     def _cards(
         self, visits: Iterable[Appointment], messages: dict[int, list[OutgoingMessage]]
-    ) -> list[tuple[Card, Appointment, list[str]]]:
+    ) -> list[tuple[Card, Appointment, list[tuple[str, int | None]]]]:
         """Return the cards, each with its visit and what became of the messages about it."""
         may_change = self.user.is_staff_with(self.permission_to_change)
         return [
@@ -121,7 +122,21 @@ class PersonPanel(Panel):
                     visit, self.at, may_change, instant_text(visit.starts_at, visit.location.zone)
                 ),
                 visit,
-                [state_text(each, visit.location) for each in messages.get(visit.pk, ())],
+                self._states(visit, messages.get(visit.pk, [])),
             )
             for visit in visits
+        ]
+
+    def _states(
+        self, visit: Appointment, messages: list[OutgoingMessage]
+    ) -> list[tuple[str, int | None]]:
+        """Return what became of the messages about the visit.
+
+        Beside the last one of a visit to come stands its key, if the user may send it again.
+        """
+        may_send = visit.starts_at > self.at and self.user.is_staff_with(CHANGE_MESSAGES)
+        last = last_ended(messages) if may_send else None
+        return [
+            (state_text(each, visit.location), each.pk if each is last else None)
+            for each in messages
         ]

@@ -12,6 +12,7 @@ from appointment.imports import kinds_for
 VIEW_HOURS = "doctor.view_weeklyhours"
 VIEW_LINE = "appointment.view_waitlistentry"
 VIEW_MESSAGES = "accounts.view_outgoingmessage"
+CHANGE_MESSAGES = "accounts.change_outgoingmessage"
 
 
 @dataclass(frozen=True)

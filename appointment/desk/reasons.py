@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext, pgettext_lazy
 
 from appointment.admin.forms import ReasonField
-from appointment.models.lifecycle import WALK_IN
+from appointment.models.lifecycle import PATIENT_ASKED, WALK_IN
 
 OTHER = "Other"  # in each list: what is typed is the reason then
 BOOKED_BY_MISTAKE = "Booked by mistake"
@@ -16,7 +16,7 @@ LONGEST = 500
 # The reasons as forms send them and as they are stored: in English, whatever the language of the
 # page, so that one reason is one text in the lists and figures of a clinic with two languages.
 LEAVE_REASONS = ("Ill", "Holiday", "Training", "Meeting", "Public holiday", OTHER)
-CANCEL_REASONS = ("Patient asked", "Doctor ill", BOOKED_BY_MISTAKE, OTHER)
+CANCEL_REASONS = (PATIENT_ASKED, "Doctor ill", BOOKED_BY_MISTAKE, OTHER)
 REBOOK_REASONS = ("Doctor ill", "Doctor away", "Site closed", OTHER)  # of the visits of leave
 # Each in the words of the reader.
 WORDS = {
@@ -25,7 +25,7 @@ WORDS = {
     "Training": pgettext_lazy("reason", "Training"),
     "Meeting": pgettext_lazy("reason", "Meeting"),
     "Public holiday": pgettext_lazy("reason", "Public holiday"),
-    "Patient asked": pgettext_lazy("reason", "Patient asked"),
+    PATIENT_ASKED: pgettext_lazy("reason", "Patient asked"),
     "Doctor ill": pgettext_lazy("reason", "Doctor ill"),
     "Doctor away": pgettext_lazy("reason", "Doctor away"),
     "Site closed": pgettext_lazy("reason", "Site closed"),

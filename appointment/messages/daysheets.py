@@ -12,9 +12,8 @@ from django.utils.translation import gettext, ngettext
 
 from accounts.languages import first_supported
 from accounts.letters import Letter, plain
-from accounts.messages import EMAIL, Message, MessageKind, Unreachable
+from accounts.messages import EMAIL, ENDED, MISSING, NO_ACCOUNT, Message, MessageKind, Unreachable
 from accounts.models import OutgoingMessage
-from appointment.messages.reach import ENDED, MISSING, NO_ACCOUNT
 from appointment.models import Appointment
 from doctor.models import Doctor
 from doctor.wall_time import A_DAY, instant_of

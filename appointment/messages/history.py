@@ -10,12 +10,14 @@ from django.db.models import Q
 from accounts.models import OutgoingMessage
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.event import CHANGES_CALENDARS
+from appointment.models.lifecycle import PATIENT_ASKED
 from doctor.models import Slot
 from doctor.wall_time import A_DAY
 
 Kind, Role = AppointmentEvent.Kind, AppointmentEvent.Role
 A_MOMENT = timedelta(minutes=5)
 BOOKED, MOVED, CANCELED, REMINDER = "booked", "moved", "canceled", "reminder"
+OFFER = "offer"
 # The events after which an earlier message about the visit is no longer true.
 CHANGES = Q(kind=Kind.BOOKED) | CHANGES_CALENDARS
 MOVES = (Kind.RESCHEDULED, Kind.ZONE_CHANGED)
@@ -41,6 +43,11 @@ class News:
     def is_own(self) -> bool:
         """Whether the patient has done it, or the owner of the account that books for them."""
         return self.event.by == Role.PATIENT
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether staff canceled the visit because the patient asked for it."""
+        return self.event.detail.startswith(PATIENT_ASKED)
 
     @property
     def keeps_wall_time(self) -> bool:

@@ -1,6 +1,6 @@
 """The kinds of messages about visits and offers: when each is sent, and whether it still stands."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,16 +9,27 @@ from django.utils import translation
 from accounts.letters import Letter
 from accounts.messages import EMAIL, Message, MessageKind, PutOff
 from appointment.calendars.visit import invitation
-from appointment.messages.history import BOOKED, CANCELED, MOVED, REMINDER, news_of, overtaken
+from appointment.messages.history import (
+    A_MOMENT,
+    BOOKED,
+    CANCELED,
+    MOVED,
+    OFFER,
+    REMINDER,
+    news_of,
+    overtaken,
+)
 from appointment.messages.letters import letter_of, offer_letter, reminder_letter, time_text
 from appointment.messages.quiet import end_of_quiet
 from appointment.messages.reach import Reach
 from appointment.models import Appointment, Offer
-from appointment.models.alternatives import with_alternatives
+from appointment.models.alternatives import AffectedVisit, with_alternatives
 from appointment.models.event import Status
 from doctor.models import Doctor, Location, TimeOff
 from doctor.wall_time import hours_before
 
+# A visit that staff have yet to give another time is not to be reminded of; asked again after this.
+UNTIL_REBOOKED = timedelta(minutes=10)
 EVERYWHERE = SimpleNamespace(sites=None)  # other times may be at any location
 
 
@@ -137,9 +148,10 @@ class Reminder(VisitMessage):
         super().__init__(REMINDER, is_needed=False)
 
     def find(self, row: Any, at: datetime) -> Appointment | None:
-        """Return the visit as of any message; raises PutOff if the location reminds later by now.
+        """Return the visit as of any message; None if the location reminds of no visit any more.
 
-        None if the location reminds of no visit any more.
+        Raises PutOff if the location reminds later by now, and while the visit is to be rebooked:
+        it cannot take place as it is.
         """
         place = Location.objects.filter(appointments=row.object_id).first()
         if place is None or not place.reminder_hours:
@@ -147,6 +159,8 @@ class Reminder(VisitMessage):
         visit = super().find(row, at)
         if visit and (due := hours_before(visit.starts_at, place.reminder_hours, place.zone)) > at:
             raise PutOff(due)
+        if visit and visit.needs_rebooking:
+            raise PutOff(at + UNTIL_REBOOKED)
         return visit
 
     def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
@@ -165,7 +179,7 @@ class Reminder(VisitMessage):
 class OfferMessage(PatientMessage):
     """A place is held for a patient in line, for a short time; it knows no quiet hours."""
 
-    name = "offer"
+    name = OFFER
     about = "offer"
     is_urgent = True
 
@@ -186,9 +200,11 @@ def other_times(visit: Appointment, at: datetime) -> list[str]:
     """Return up to three free times instead of a canceled visit, in words.
 
     Of the same doctor, or of those who share a specialty; the time of the visit itself is left out.
+    Where the doctor's day was canceled, its patients get different times.
     """
     own = TimeOff(doctor=visit.doctor, starts_at=visit.starts_at, ends_at=visit.ends_at)
-    [affected] = with_alternatives([visit], at, user=EVERYWHERE, planned_leave=own)
+    among = _canceled_with(visit, at)
+    [affected] = with_alternatives([visit], at, user=EVERYWHERE, planned_leave=own, among=among)
     rows = affected.alternatives
     doctors = Doctor.objects.in_bulk({row["doctor"] for row in rows})
     places = Location.objects.in_bulk({row["location"] for row in rows})
@@ -197,6 +213,16 @@ def other_times(visit: Appointment, at: datetime) -> list[str]:
         starts_at = datetime.fromisoformat(row["starts_at"])
         times.append(time_text(starts_at, places[row["location"]], doctors[row["doctor"]].name))
     return times
+
+
+def _canceled_with(visit: Appointment, at: datetime) -> list[AffectedVisit]:
+    """Return the coming visits of its doctor that were canceled with it, itself included."""
+    canceled_at = visit.canceled_at or at
+    moment = (canceled_at - A_MOMENT, canceled_at + A_MOMENT)
+    visits = Appointment.objects.filter(
+        doctor=visit.doctor, status=Status.CANCELED, starts_at__gt=at, canceled_at__range=moment
+    )
+    return [AffectedVisit(*row) for row in visits.values_list(*AffectedVisit._fields)]
 
 
 def _is_open(visit: Appointment, at: datetime) -> bool:

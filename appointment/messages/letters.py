@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.text import Truncator
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext
 
 from accounts.letters import Letter, plain, plain_lines
 from appointment.messages.history import CANCELED, News
@@ -77,11 +77,13 @@ class Subject:
             *phone,
         )
 
-    def short(self, text: str) -> str:
-        """Return the text of a message by SMS or push: what happened, to whom, and the number."""
+    def short(self, text: str, how: str = "") -> str:
+        """Return the text of a message by SMS or push: what happened, to whom, and what to do.
+
+        Without `how` it ends with the telephone number.
+        """
         whose = f"{self.dependent}: " if self.dependent else ""
-        number = f" {self.phone}" if self.phone else ""
-        return f"{whose}{text}.{number}"
+        return f"{whose}{text}. {how or self.phone}".rstrip()
 
 
 def letter_of(
@@ -136,16 +138,20 @@ def _standing(
 
 def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Letter:
     """Return the letter about a visit that has another time, doctor or place than before."""
+    if news.keeps_wall_time:
+        subject = gettext("Still at %(when)s, %(place)s")
+        heading = gettext("Your visit keeps its time")
+        if about.dependent:
+            heading = gettext("%(name)s's visit keeps its time") % {"name": about.dependent}
+        text = gettext(
+            "The rules of the clocks there have changed. The time below is right by the clock at "
+            "the location; a calendar may have shown another one."
+        )
+        return _standing(about, visit, at, subject, heading, text)
     subject = gettext("Moved to %(when)s, %(place)s")
     heading = gettext("Your visit has moved")
     if about.dependent:
         heading = gettext("%(name)s's visit has moved") % {"name": about.dependent}
-    if news.keeps_wall_time:
-        text = gettext(
-            "The rules of the clocks there have changed. Your visit keeps its time by the clock at "
-            "the location; a calendar may have shown another one."
-        )
-        return _standing(about, visit, at, subject, heading, text)
     texts = []
     if news.moved_from:
         old = news.moved_from
@@ -179,6 +185,8 @@ def _canceled(about: Subject, news: News, times: list[str]) -> Letter:
         text = gettext("You canceled it. There is nothing else to do.")
         return Letter(paragraphs=(text,), **known)
     text = gettext("The clinic had to cancel this visit. We are sorry.")
+    if news.is_asked:
+        text = gettext("We canceled it, as you asked us to.")
     again = gettext("Call %(phone)s for another time.") % {"phone": about.phone}
     notes = (again,) if about.phone else ()
     if times:
@@ -201,19 +209,14 @@ def offer_letter(offer: Offer) -> Letter:
     about = Subject(entry.patient, slot.doctor, slot.location, slot.starts_at, slot.ends_at)
     zone = slot.location.zone
     days = {each.astimezone(zone).date() for each in (offer.created_at, offer.expires_at)}
-    if len(days) == 1:
-        until = clock_text(offer.expires_at, zone)
-        subject = gettext("Free until %(until)s: %(when)s, %(place)s")
-        held = gettext("We hold it for you until %(until)s today.")
-    else:
-        until = instant_text(offer.expires_at, zone)
-        subject = pgettext("with the date", "Free until %(until)s: %(when)s, %(place)s")
-        held = gettext("We hold it for you until %(until)s.")
+    until = (clock_text if len(days) == 1 else instant_text)(offer.expires_at, zone)
+    subject = gettext("Held for you until %(until)s: %(when)s, %(place)s")
     subject %= {"until": until, "when": about.when, "place": about.place}
     heading = gettext("A time is free for you")
     if about.dependent:
         heading = gettext("A time is free for %(name)s") % {"name": about.dependent}
-    texts = [held % {"until": until}]
+    text = gettext("We hold it for you until %(until)s.")
+    texts = [text % {"until": instant_text(offer.expires_at, zone)}]
     if entry.replaces:
         old = instant_text(entry.replaces.starts_at, entry.replaces.location.zone)
         text = gettext("If you take it, it replaces the visit on %(when)s.")
@@ -232,7 +235,7 @@ def offer_letter(offer: Offer) -> Letter:
         button=gettext("Take this time"),
         notes=(how, no),
         footer=_why(),
-        short=about.short(subject),
+        short=about.short(subject, how),
     )
 
 
@@ -245,20 +248,30 @@ def time_text(starts_at: datetime, location: Location, doctor: str) -> str:
 
 def _how_to_change(about: Subject, visit: Appointment, at: datetime) -> tuple[str, ...]:
     """Return how the patient moves or cancels the visit, and until when."""
-    late = gettext("If you cannot come, please tell us as soon as you can.")
-    if about.phone:
-        late = gettext("If you cannot come, please call %(phone)s as soon as you can.")
-    late %= {"phone": about.phone}
+    number = {"phone": about.phone}
     if not visit.can_cancel(at):
+        late = gettext("If you cannot come, please tell us as soon as you can.")
+        if about.phone:
+            late = gettext("If you cannot come, please call %(phone)s as soon as you can.") % number
         return (gettext("It is too late to move or cancel it in the app."), late)
-    how = gettext("You can move or cancel it in the app until %(until)s.")
-    if settings.LINK_URL:
-        how = gettext("You can move or cancel it by the link above until %(until)s.")
-    elif about.phone:
-        how = gettext("To move or cancel it, use the app or call %(phone)s, until %(until)s.")
-    until = instant_text(visit.cancel_until, about.location.zone)
-    how %= {"until": until, "phone": about.phone}
-    return (how, late) if visit.cancel_until < visit.starts_at else (how,)
+    match bool(settings.LINK_URL), bool(about.phone):
+        case True, True:
+            how = gettext(
+                "To move or cancel it, use the link above or call %(phone)s, until %(until)s."
+            )
+        case True, False:
+            how = gettext("You can move or cancel it by the link above until %(until)s.")
+        case False, True:
+            how = gettext("To move or cancel it, use the app or call %(phone)s, until %(until)s.")
+        case _:
+            how = gettext("You can move or cancel it in the app until %(until)s.")
+    how %= {"until": instant_text(visit.cancel_until, about.location.zone), **number}
+    if visit.cancel_until == visit.starts_at:
+        return (how,)
+    late = gettext("After that, please tell us if you cannot come.")
+    if about.phone:
+        late = gettext("After that, please call %(phone)s if you cannot come.") % number
+    return (how, late)
 
 
 def _client_page(path: str) -> str:

@@ -5,14 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from accounts.languages import first_supported
-from accounts.messages import EMAIL, PUSH, SMS, Unreachable
+from accounts.messages import EMAIL, ENDED, MISSING, NO_ACCOUNT, SMS, Unreachable
 from accounts.models import Device, NotificationChoice
 from patient.models import Patient
-
-NO_ACCOUNT = "no account"
-ENDED = "account ended"
-# Why a channel does not reach the account.
-MISSING = {EMAIL: "no verified address", SMS: "no phone number", PUSH: "no device"}
 
 
 class Reach:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.channels import Trouble
-from accounts.messages import PUSH, SMS
+from accounts.messages import PUSH, SMS, MailKind, reason_text
 from accounts.models import OutgoingMessage
 from accounts.models.message import HAS_ENDED
 from appointment.messages.history import CHANGES
@@ -23,23 +23,23 @@ NAMES = {
     "reminder": pgettext_lazy("a message", "Reminder"),
 }
 CHANNELS = {SMS: _("SMS"), PUSH: _("push")}  # a message by mail names no channel
-# In words, the reasons of `appointment.messages.reach`, which a row stores in English.
-REASONS = {
-    "no account": _("no account"),
-    "account ended": _("the account was ended"),
-    "no verified address": _("no verified e-mail address"),
-    "no phone number": _("no phone number"),
-    "no device": _("no device for push messages"),
+NAMES_OF_ALL = NAMES | {
+    "offer": pgettext_lazy("a message", "Offer"),
+    "daysheet": pgettext_lazy("a message", "Day sheet"),
+    "webhook_disabled": pgettext_lazy("a message", "Webhook switched off"),
+    MailKind.VERIFICATION: pgettext_lazy("a message", "Confirming an address"),
+    MailKind.PASSWORD_RESET: pgettext_lazy("a message", "New password"),
+    MailKind.PASSWORD_CHANGED: pgettext_lazy("a message", "Password changed"),
+    MailKind.NEW_DEVICE: pgettext_lazy("a message", "New device"),
+    MailKind.ADDRESS_CHANGED: pgettext_lazy("a message", "Address changed"),
 }
 
 
 def failure_text(message: OutgoingMessage) -> str:
-    """Return why the message was given up: it reaches the person by none, or was not taken."""
-    reasons = [REASONS[each] for each in message.failure.split(", ") if each in REASONS]
-    if not reasons:
-        is_refused = message.failure.endswith(Trouble.REFUSED.value)
-        reasons = [_("it was refused") if is_refused else _("it could not be sent")]
-    return ", ".join(map(str, reasons))
+    """Return why the message was given up: it reaches the person by no channel, or was refused."""
+    is_refused = message.failure.endswith(Trouble.REFUSED.value)
+    other = gettext("it was refused") if is_refused else gettext("it could not be sent")
+    return reason_text(message.failure, other)
 
 
 def state_text(message: OutgoingMessage, location: Location) -> str:
@@ -72,3 +72,12 @@ def messages_by_visit(visits: Iterable[int]) -> dict[int, list[OutgoingMessage]]
     for message in rows.filter(stands).order_by("pk"):
         found[message.object_id or 0].append(message)
     return found
+
+
+def last_ended(messages: list[OutgoingMessage]) -> OutgoingMessage | None:
+    """Return the last message that was sent or given up; None if a copy of it waits."""
+    waiting = [each for each in messages if each.sent_at is None and each.given_up_at is None]
+    ended = [each for each in messages if each not in waiting]
+    if not ended or any(each.cause == ended[-1].cause and each.copy for each in waiting):
+        return None
+    return ended[-1]

@@ -35,6 +35,7 @@ Action = AuditEvent.Action
 CHANGED_SINCE = _("Another user has changed this visit meanwhile: that is not taken back.")
 A_CALL = timedelta(seconds=30)  # staff do not let a telephone ring twice within it
 WALK_IN = "Walk-in"  # why staff set rules aside for a patient who stands at the desk
+PATIENT_ASKED = "Patient asked"  # why staff cancel a visit of a patient who calls
 COPIED_COLUMNS = ("doctor_id", "location_id", "starts_at", "ends_at")  # of a slot
 
 # The legal changes of status. Only staff change one final status into another, to correct it. A

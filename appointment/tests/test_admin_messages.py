@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from accounts.messages import kinds
 from accounts.models import MailKind, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.messages.not_told import not_told
+from appointment.messages.state import NAMES_OF_ALL
 from appointment.models import Appointment
 from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFactory, day_ahead
 from patient.models import Patient
@@ -58,13 +60,35 @@ def test_the_reception_sees_messages_of_its_sites_without_addresses(
     assert {row.object_id for row in here.context["cl"].result_list} == {booked.pk}
 
 
-def test_the_list_names_what_a_message_of_each_kind_is_about(superuser: User) -> None:
-    OutgoingMessage.objects.bulk_create(
-        OutgoingMessage(kind=name, object_id=7 if kind.about else None, cause=number)
-        for number, (name, kind) in enumerate(kinds().items())
-    )
+def test_the_list_names_kinds_channels_and_reasons_in_words(booked: Any, superuser: User) -> None:
+    message("booked", **DEAD, channel="sms")
+    client = AdminClient(superuser)
+    client.client.cookies["django_language"] = "es"
+    listed = client.get(page(OutgoingMessage)).content.decode()
+    for words in ("Confirmación", "Recordatorio", "SMS", "sin teléfono"):
+        assert words in listed
+    assert "no phone number" not in listed
+
+
+def test_every_kind_and_what_it_is_about_have_words(superuser: User) -> None:
+    assert {*kinds()} == {*NAMES_OF_ALL}
+    for number, kind in enumerate(kinds().values()):
+        OutgoingMessage.objects.create(kind=kind.name, object_id=number if kind.about else None)
     listed = AdminClient(superuser).get(page(OutgoingMessage)).content.decode()
-    assert all(f"{what} 7" in listed for what in ("visit", "offer", "doctor", "webhook"))
+    assert all(str(name) in listed for name in NAMES_OF_ALL.values())
+
+
+def test_the_page_of_a_visit_leads_to_its_messages(
+    booked: Any, reception: User, superuser: User
+) -> None:
+    link = f"{page(OutgoingMessage)}?q={booked.pk}"
+    assert link in AdminClient(reception).get(page(booked, "change")).content.decode()
+    listed = AdminClient(reception).get(link).context["cl"].result_list
+    assert {row.kind for row in listed} == {"booked", "reminder"}
+    reception.groups.clear()
+    reception.user_permissions.add(Permission.objects.get(codename="view_appointment"))
+    reception = User.objects.get(pk=reception.pk)
+    assert link not in AdminClient(reception).get(page(booked, "change")).content.decode()
 
 
 @pytest.mark.parametrize("state", ["dead", "waiting", "sent"])

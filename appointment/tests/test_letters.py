@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from accounts.models import OutgoingMessage
 from accounts.tests.mailbox import post
-from appointment.messages.letters import offer_letter
-from appointment.models import Appointment, Offer
+from appointment.messages.history import News
+from appointment.messages.letters import letter_of, offer_letter
+from appointment.models import Appointment, AppointmentEvent, Offer
 from appointment.tests.factories import WaitlistEntryFactory
+from doctor.models import TimeOff
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
@@ -70,7 +72,9 @@ def test_a_mail_says_who_when_where_and_how_to_answer(visit: Any, settings: Any)
 def test_a_mail_links_to_the_page_of_the_visit(visit: Any, settings: Any) -> None:
     settings.LINK_URL = "https://clinic.example"
     [message] = post()
-    link = f"https://clinic.example/visits/{visit.pk}"
+    text, link = text_of(message), f"https://clinic.example/visits/{visit.pk}"
+    assert "To move or cancel it, use the link above or call +34 910 12 34 56, until " in text
+    assert "After that, please call +34 910 12 34 56 if you cannot come." in text
     assert link in str(message.body).splitlines()
     assert f'href="{link}"' in html_of(message)
 
@@ -166,6 +170,51 @@ def test_a_cancelation_by_the_clinic_names_other_times_and_one_by_the_patient_no
     assert "Other times" not in text_of(message)
 
 
+def test_a_patient_who_asked_staff_to_cancel_reads_so(visit: Any, staff: Any) -> None:
+    post()
+    visit.cancel(by=staff, reason="Patient asked: on holiday")
+    [message] = post()
+    assert "We canceled it, as you asked us to." in text_of(message)
+    assert "had to cancel" not in text_of(message)
+
+
+def test_the_patients_of_a_canceled_day_get_different_other_times(
+    visit: Any, staff: Any, other_patient: Patient
+) -> None:
+    other_patient.user.revise(email_verified_at=timezone.now())
+    session = visit.slot.schedule
+    other = Appointment(patient=other_patient, slot=session.slots.all()[1]).book()
+    ScheduleFactory(date=day_ahead(4), doctor=visit.doctor, location=visit.location)
+    post()
+    leave = TimeOff(
+        doctor=visit.doctor, starts_at=visit.starts_at, ends_at=session.slots.last().ends_at
+    )
+    leave.publish()
+    for each in (visit, other):
+        each.cancel(by=staff)
+    times = [
+        set(re.findall(r"- (\w{3} \d+ \w{3} \d{4}, \d\d:\d\d)", text_of(each))) for each in post()
+    ]
+    assert [len(each) for each in times] == [2, 2], "of four free times"
+    assert not times[0] & times[1]
+
+
+def test_without_other_times_nothing_stands_over_an_empty_list(visit: Any, staff: Any) -> None:
+    post()
+    visit.slot.schedule.slots.exclude(pk=visit.slot_id).update(taken=1)
+    visit.cancel(by=staff)
+    [message] = post()
+    assert "Other times" not in str(message.body) + html_of(message)
+    assert "Call +34 910 12 34 56 for another time." in text_of(message)
+
+
+def test_new_rules_of_the_clocks_are_not_told_as_a_move(visit: Any) -> None:
+    event = AppointmentEvent(kind=AppointmentEvent.Kind.ZONE_CHANGED)
+    letter = letter_of("moved", visit, News(event, moves=(event,)), timezone.now())
+    assert letter.heading == "Your visit keeps its time"
+    assert letter.subject.startswith("Still at ")
+
+
 def test_a_mail_carries_the_visit_for_a_calendar(visit: Any, staff: Any) -> None:
     [booked] = post()
     visit.cancel(by=staff)
@@ -208,9 +257,12 @@ def test_an_offer_says_until_when_and_how_to_take_it(visit: Any, other_patient: 
     [message] = [each for each in post() if each.to == [user.email]]
     offer = Offer.objects.get()
     until = offer.expires_at.astimezone(visit.location.zone)
-    assert message.subject.startswith(f"Free until {until:%H:%M}: ")
-    assert f"We hold it for you until {until:%H:%M} today." in text_of(message)
-    assert "Take it in the app, or call +34 910 12 34 56, before then." in text_of(message)
+    assert message.subject.startswith(f"Held for you until {until:%H:%M}: ")
+    instant = f"{until:%a} {until.day} {until:%b %Y, %H:%M %Z}"
+    assert f"We hold it for you until {instant}." in text_of(message), "it may be past midnight"
+    how = "Take it in the app, or call +34 910 12 34 56, before then."
+    assert how in text_of(message)
+    assert offer_letter(offer).short.endswith(f"Clínica Centro. {how}"), "an SMS says it too"
     assert OutgoingMessage.objects.get(kind="offer").sent_at
     offer.expires_at += timedelta(days=1)
     letter = offer_letter(offer)

@@ -11,7 +11,7 @@ from accounts.tests.mailbox import post
 from appointment.messages.quiet import end_of_quiet
 from appointment.messages.reminders import queue_reminders
 from appointment.models import Appointment
-from doctor.models import Location
+from doctor.models import Location, TimeOff
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from patient.models import Patient
 
@@ -178,6 +178,18 @@ def test_a_waiting_reminder_follows_the_hours_of_its_location(
     assert [queue_reminders(at), queue_reminders(at)] == [1, 0]
     assert kinds_sent() == ["booked", "reminder"]
     assert queue_reminders(clock("2026-12-02 11:00")) == 0, "once for one time"
+
+
+def test_a_visit_to_rebook_is_not_reminded_of_until_it_is_kept(
+    patient: Patient, staff: Any, place: Location, clock: Any
+) -> None:
+    clock("2026-12-01 12:00")
+    visit = book(patient, place, "2026-12-04 12:00")
+    leave = TimeOff(doctor=visit.doctor, starts_at=visit.starts_at, ends_at=visit.ends_at)
+    leave.publish()
+    assert kinds_sent(clock("2026-12-03 12:00")) == []
+    visit.keep("A substitute", by=staff)
+    assert kinds_sent(clock("2026-12-03 12:11")) == ["reminder"]
 
 
 def test_a_location_that_reminds_of_nothing_sends_no_reminder(

@@ -25,7 +25,7 @@ def test_both_passes_of_the_hour_that_comes_twice_name_their_zone() -> None:
     first, second = (datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1))
     assert instant_text(first, MADRID) == "Sun 25 Oct 2026, 02:30 CEST"
     assert instant_text(second, MADRID) == "Sun 25 Oct 2026, 02:30 CET"
-    assert span_text(first, second, MADRID) == "Sun 25 Oct 2026, 02:30-02:30 CET"
+    assert span_text(first, second, MADRID) == "Sun 25 Oct 2026, 02:30 CEST-02:30 CET"
 
 
 def test_spanish_words_stand_in_their_order_on_the_same_24_hours() -> None:
