@@ -421,10 +421,10 @@ def test_a_person_whom_nothing_reached_is_to_be_called(
     queue(2, channel=EMAIL, given_up_at=now)
     queue(2, channel=EMAIL, copy=1)  # staff have sent it again, and it waits
     lost = queue(3, channel=EMAIL, given_up_at=now)
-    assert list(OutgoingMessage.objects.not_reached()) == [lost]
+    assert list(OutgoingMessage.objects.not_reached("visit")) == [lost]
     assert lost.settle(staff)
     assert not lost.settle(staff)
-    assert not OutgoingMessage.objects.not_reached().exists()
+    assert not OutgoingMessage.objects.not_reached("visit").exists()
     assert AuditEvent.objects.filter(kind="accounts.outgoingmessage").count() == 1
 
 

@@ -68,7 +68,7 @@ def test_for_a_child_without_a_number_the_owner_of_the_account_is_called(
     Appointment.objects.filter(pk=canceled.object_id).update(patient=child)
     shown = text(desk.get(CALLS))
     assert child.name in shown
-    assert f'{patient.name}: <a href="tel:+34612345678">' in shown
+    assert f'{patient.name}: <a class="call-link" href="tel:+34612345678">' in shown
 
 
 def test_who_stands_at_the_desk_is_not_to_be_called(desk: Client, canceled: Any) -> None:
@@ -113,7 +113,7 @@ def test_staff_read_in_their_language_why_nothing_is_sent(desk: Client, canceled
     answer = desk.post(f"{CALLS}{canceled.pk}/again/", follow=True)
     assert "sin dirección de correo verificada" in text(answer)
     OutgoingMessage.objects.filter(pk=canceled.pk).update(failure="ConnectionRefusedError")
-    assert "no se pudo entregar" in text(desk.get(CALLS)), "not: the address is wrong"
+    assert "no se pudo enviar" in text(desk.get(CALLS)), "not: the address is wrong"
 
 
 def test_staff_of_another_site_neither_see_nor_settle_it(

@@ -108,7 +108,7 @@ def test_a_database_that_is_killed_and_started_again_doubles_no_message(
         url = primary.create_database("messages")
         server = BareServer(url, tmp_path / "log", EMAIL_URL=mails.url)
         fill(server, number)
-        mails.mood = "slow"  # so that most messages are under way when the database goes
+        mails.behavior = "slow"  # so that most messages are under way when the database goes
         with mails.running():
             with Workers(server, 3).running():
                 while len(mails.accepted) < number * 0.6:
@@ -116,7 +116,7 @@ def test_a_database_that_is_killed_and_started_again_doubles_no_message(
                     primary.kill()
                     primary.start()
                     kills += 1
-                mails.mood = "fine"
+                mails.behavior = "fine"
                 assert becomes_true(lambda: not left(server)[0], 300)
             send_the_rest(server)
         assert_each_once(server, mails, {}, 0, report)
