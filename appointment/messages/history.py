@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
@@ -64,50 +65,92 @@ def overtaken(visit: Appointment, cause: int) -> bool:
 def news_of(visit: Appointment, cause: int) -> News | None:
     """Return what the latest event, `cause`, is to the patient; None if it is no news.
 
-    No news are a visit that was booked and canceled within a moment by the same side, a cancelation
-    that was undone before the patient knew of it, and a move back to where the patient knows the
-    visit. A message of more than a day ago was sent, or staff were asked to call. Where the clinic
-    changes a visit, the patient knows what they have done with it themselves, without a message.
-    The patient also knows of a booking whose message was given up: see `not_told`.
+    It is no news that a visit was booked and canceled within a moment by the same side, that a
+    cancelation was undone before the patient knew of it, or that a visit was moved back to where
+    the patient knows it.
     """
     events = AppointmentEvent.objects.filter(CHANGES, appointment=visit.pk, pk__lte=cause)
     known = list(events.order_by("-pk"))
     if not known or known[0].pk != cause:
         return None
-    latest, *earlier = known
-    told, given_up = _told(visit, latest)
-    knows = told | {each.pk for each in earlier if each.kind == Kind.BOOKED and each.pk in given_up}
-
-    def is_own(event: AppointmentEvent) -> bool:
-        return event.by == Role.PATIENT and latest.by != Role.PATIENT
-
-    def is_told(event: AppointmentEvent) -> bool:
-        is_own_cancel = event.kind == Kind.CANCELED != latest.kind and is_own(event)
-        return event.pk in knows or event.at < latest.at - A_DAY or is_own_cancel
-
-    unheard = list(takewhile(lambda each: not is_told(each), earlier))
-    unknown = list(takewhile(lambda each: not is_own(each), unheard))
-    last = next(iter(earlier[len(unheard) :]), None)
-    was_canceled = last is not None and last.kind == Kind.CANCELED
-    if latest.kind == Kind.CANCELED:
-        is_slip = not (told or given_up or last) and _is_slip(earlier, latest)
-        known_at = _slot_before(_moves(unknown))
-        return None if was_canceled or is_slip else News(latest, moved_from=known_at)
-    if was_canceled:
-        return News(latest, is_back=True)
-    news = _news_of_moves(visit, [latest, *unknown]) if last or unknown != unheard else None
-    if news or last is None:
-        return news or News(latest, is_new=True)
-    return _news_of_moves(visit, [latest, *unheard])
+    history = _History(visit, known)
+    if history.latest.kind == Kind.CANCELED:
+        return _news_of_cancelation(history)
+    if history.said_canceled:
+        return News(history.latest, is_back=True)
+    return _news_of_visit(history)
 
 
-def _news_of_moves(visit: Appointment, unheard: list[AppointmentEvent]) -> News | None:
+class _History:
+    """The events of a visit up to the latest one, the last first, and which the patient knows."""
+
+    def __init__(self, visit: Appointment, events: list[AppointmentEvent]) -> None:
+        self.visit = visit
+        self.latest, *self.earlier = events
+        told, given_up = _messages_before(visit, self.latest)
+        self.tried = bool(told or given_up)
+        booked = {each.pk for each in self.earlier if each.kind == Kind.BOOKED}
+        self.told = told | (booked & given_up)  # who books knows of it: see `not_told`
+
+    @cached_property
+    def untold(self) -> list[AppointmentEvent]:
+        """The events since the last one of which the patient was told."""
+        return list(takewhile(lambda event: not self._is_told(event), self.earlier))
+
+    @cached_property
+    def unknown(self) -> list[AppointmentEvent]:
+        """Those since the last one that was told, or that the patient has done themselves."""
+        return list(takewhile(lambda event: not self._is_own(event), self.untold))
+
+    @property
+    def last_told(self) -> AppointmentEvent | None:
+        """The last event of which the patient was told."""
+        return next(iter(self.earlier[len(self.untold) :]), None)
+
+    @property
+    def said_canceled(self) -> bool:
+        """Whether the last that the patient was told is that the visit is canceled."""
+        return self.last_told is not None and self.last_told.kind == Kind.CANCELED
+
+    def _is_own(self, event: AppointmentEvent) -> bool:
+        """Whether the patient did it, where the latest event is the clinic's."""
+        return event.by == Role.PATIENT and self.latest.by != Role.PATIENT
+
+    def _is_told(self, event: AppointmentEvent) -> bool:
+        """Whether the patient was told: by a message, by staff, or by canceling the visit.
+
+        A message of more than a day ago was sent, or staff were asked to call.
+        """
+        is_undone = event.kind == Kind.CANCELED != self.latest.kind
+        is_old = event.at < self.latest.at - A_DAY
+        return event.pk in self.told or is_old or (is_undone and self._is_own(event))
+
+
+def _news_of_cancelation(history: _History) -> News | None:
+    """Return the news that the visit is canceled, at the time at which the patient knows it."""
+    is_slip = not (history.tried or history.last_told) and _is_slip(history)
+    if history.said_canceled or is_slip:
+        return None
+    return News(history.latest, moved_from=_slot_before(_moves(history.unknown)))
+
+
+def _news_of_visit(history: _History) -> News | None:
+    """Return the news that the visit is booked or moved."""
+    latest, untold, unknown = history.latest, history.untold, history.unknown
+    knows_visit = history.last_told or unknown != untold
+    news = _news_of_moves(history.visit, [latest, *unknown]) if knows_visit else None
+    if news is None and history.last_told:
+        return _news_of_moves(history.visit, [latest, *untold])
+    return news or News(latest, is_new=True)
+
+
+def _news_of_moves(visit: Appointment, events: list[AppointmentEvent]) -> News | None:
     """Return these events, the last first, as one move from where the patient knows the visit."""
-    moves = _moves(unheard)
+    moves = _moves(events)
     if not moves:
         return None
     before = _slot_before(moves)
-    news = News(unheard[0], moves=moves, moved_from=before)
+    news = News(events[0], moves=moves, moved_from=before)
     is_back = before is not None and visit.has_times_of(before) and not news.keeps_wall_time
     return None if is_back else news
 
@@ -122,16 +165,17 @@ def _slot_before(moves: tuple[AppointmentEvent, ...]) -> Slot | None:
     return slots.filter(pk=moves[-1].from_slot).first() if moves and moves[-1].from_slot else None
 
 
-def _is_slip(earlier: list[AppointmentEvent], canceled: AppointmentEvent) -> bool:
-    """Whether who booked the visit canceled it within a moment, and no other side changed it."""
+def _is_slip(history: _History) -> bool:
+    """Whether the side that booked the visit canceled it within a moment, with no other change."""
+    canceled, earlier = history.latest, history.earlier
     is_alone = all(each.by == canceled.by for each in earlier)
     return is_alone and any(canceled.at - each.at < A_MOMENT for each in earlier[-1:])
 
 
-def _told(visit: Appointment, latest: AppointmentEvent) -> tuple[set[Any], set[Any]]:
-    """Return the keys of the earlier events of which the patient was told, or a message given up.
+def _messages_before(visit: Appointment, latest: AppointmentEvent) -> tuple[set[Any], set[Any]]:
+    """Return the keys of the earlier events that the patient was told, or a message given up.
 
-    That is by a message, or by staff on the telephone. A message that a process is sending, or was
+    Told is by a message, or by staff on the telephone. A message that a process is sending, or was
     sending when it died, counts: the server may have accepted it already.
     """
     kinds = (BOOKED, MOVED, CANCELED, REMINDER)
