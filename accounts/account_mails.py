@@ -54,7 +54,7 @@ class AccountMail(MessageKind):
                 letter = replace(letter, link=link, code=token)
                 if not link:
                     letter = replace(letter, before_code=gettext("Paste this code in the app:"))
-            return letter.to(row.address)
+            return letter.as_mail(row.address)
 
 
 def _verification(when: str) -> Letter:

@@ -63,13 +63,13 @@ class Letter:
     short: str = ""
     lists_times: bool = False
 
-    def shortly_to(self, channel: str, targets: Sequence[str]) -> Message:
+    def as_short_message(self, channel: str, targets: Sequence[str]) -> Message:
         """Return the letter as a short message, by SMS or to the devices with these tokens."""
         first, *others = targets
         text = plain(self.short or self.heading)
         return Message(channel, first, plain(self.heading), text, also_to=(*others,))
 
-    def to(self, address: str, **more: Any) -> Message:
+    def as_mail(self, address: str, **more: Any) -> Message:
         """Return the letter as a mail to the address. `more`: further parts of the Message."""
         html = render_to_string("accounts/mail/letter.html", {"letter": self})
         alternatives = ((html, "text/html"), *more.pop("alternatives", ()))

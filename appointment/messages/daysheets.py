@@ -96,7 +96,7 @@ class DaySheet(MessageKind):
         if not doctor.user.has_verified_email:
             raise Unreachable(MISSING[EMAIL])
         with translation.override(first_supported(doctor.user.language)):
-            return _letter(day, visits).to(doctor.user.email)
+            return _letter(day, visits).as_mail(doctor.user.email)
 
 
 def _letter(day: date, visits: list[Appointment]) -> Letter:

@@ -1,7 +1,6 @@
 """The kinds of messages about visits and offers: when each is sent, and whether it still stands."""
 
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 from django.utils import translation
@@ -30,7 +29,6 @@ from doctor.wall_time import hours_before
 
 # A visit that staff have yet to give another time is not to be reminded of; asked again after this.
 UNTIL_REBOOKED = timedelta(minutes=10)
-EVERYWHERE = SimpleNamespace(sites=None)  # other times may be at any location
 
 
 class PatientMessage(MessageKind):
@@ -73,8 +71,8 @@ class PatientMessage(MessageKind):
             if letter is None:
                 return None
             if channel != EMAIL:
-                return letter.shortly_to(channel, targets)
-            return letter.to(targets[0], **self.parts_for_calendar(row, found, targets[0]))
+                return letter.as_short_message(channel, targets)
+            return letter.as_mail(targets[0], **self.parts_for_calendar(row, found, targets[0]))
 
     def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
         """Return the further parts of the mail, by which a calendar keeps the visit."""
@@ -204,7 +202,7 @@ def other_times(visit: Appointment, at: datetime) -> list[str]:
     """
     own = TimeOff(doctor=visit.doctor, starts_at=visit.starts_at, ends_at=visit.ends_at)
     among = _canceled_with(visit, at)
-    [affected] = with_alternatives([visit], at, user=EVERYWHERE, planned_leave=own, among=among)
+    [affected] = with_alternatives([visit], at, user=None, planned_leave=own, among=among)
     rows = affected.alternatives
     doctors = Doctor.objects.in_bulk({row["doctor"] for row in rows})
     places = Location.objects.in_bulk({row["location"] for row in rows})

@@ -24,7 +24,7 @@ Facts = tuple[tuple[str, list[str]], ...]
 
 
 @dataclass(frozen=True)
-class Subject:
+class Details:
     """What a message is about: when, where, with whom, and whose visit it is."""
 
     patient: Any
@@ -34,7 +34,7 @@ class Subject:
     ends_at: datetime
 
     @classmethod
-    def of(cls, visit: Appointment) -> "Subject":
+    def of(cls, visit: Appointment) -> "Details":
         """Return what a message about the visit is about."""
         return cls(visit.patient, visit.doctor, visit.location, visit.starts_at, visit.ends_at)
 
@@ -90,7 +90,7 @@ def letter_of(
     kind: str, visit: Appointment, news: News, at: datetime, times: Iterable[str] = ()
 ) -> Letter:
     """Return the letter of this kind about the visit. `times`: other times, in words."""
-    about = Subject.of(visit)
+    about = Details.of(visit)
     if kind == CANCELED:
         return _canceled(about, news, [*times])
     if news.is_back:
@@ -110,7 +110,7 @@ def letter_of(
 
 def reminder_letter(visit: Appointment, at: datetime) -> Letter:
     """Return the letter that reminds of the visit."""
-    about = Subject.of(visit)
+    about = Details.of(visit)
     heading = gettext("Your visit is coming up")
     if about.dependent:
         heading = gettext("%(name)s's visit is coming up") % {"name": about.dependent}
@@ -118,7 +118,7 @@ def reminder_letter(visit: Appointment, at: datetime) -> Letter:
 
 
 def _standing(
-    about: Subject, visit: Appointment, at: datetime, subject: str, heading: str, *texts: str
+    about: Details, visit: Appointment, at: datetime, subject: str, heading: str, *texts: str
 ) -> Letter:
     """Return a letter about a visit that takes place."""
     subject %= {"when": about.when, "place": about.place}
@@ -136,7 +136,7 @@ def _standing(
     )
 
 
-def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Letter:
+def _moved(about: Details, visit: Appointment, news: News, at: datetime) -> Letter:
     """Return the letter about a visit that has another time, doctor or place than before."""
     if news.keeps_wall_time:
         subject = gettext("Still at %(when)s, %(place)s")
@@ -155,7 +155,7 @@ def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Lett
     texts = []
     if news.moved_from:
         old = news.moved_from
-        before = Subject(visit.patient, old.doctor, old.location, old.starts_at, old.ends_at)
+        before = Details(visit.patient, old.doctor, old.location, old.starts_at, old.ends_at)
         text = gettext("It was on %(when)s with %(doctor)s, %(place)s.")
         texts = [
             text % {"when": before.when, "doctor": plain(before.doctor.name), "place": before.place}
@@ -165,11 +165,11 @@ def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Lett
     return _standing(about, visit, at, subject, heading, *texts)
 
 
-def _canceled(about: Subject, news: News, times: list[str]) -> Letter:
+def _canceled(about: Details, news: News, times: list[str]) -> Letter:
     """Return the letter about a visit that does not take place, at the time the patient knows."""
     if news.moved_from and not news.is_own:
         old = news.moved_from
-        about = Subject(about.patient, old.doctor, old.location, old.starts_at, old.ends_at)
+        about = Details(about.patient, old.doctor, old.location, old.starts_at, old.ends_at)
     subject = gettext("Canceled: %(when)s, %(place)s") % {"when": about.when, "place": about.place}
     heading = gettext("Your visit is canceled")
     if about.dependent:
@@ -206,7 +206,7 @@ def _canceled(about: Subject, news: News, times: list[str]) -> Letter:
 def offer_letter(offer: Offer) -> Letter:
     """Return the letter about a place that is held for a patient in line."""
     slot, entry = offer.slot, offer.entry
-    about = Subject(entry.patient, slot.doctor, slot.location, slot.starts_at, slot.ends_at)
+    about = Details(entry.patient, slot.doctor, slot.location, slot.starts_at, slot.ends_at)
     zone = slot.location.zone
     days = {each.astimezone(zone).date() for each in (offer.created_at, offer.expires_at)}
     until = (clock_text if len(days) == 1 else instant_text)(offer.expires_at, zone)
@@ -246,7 +246,7 @@ def time_text(starts_at: datetime, location: Location, doctor: str) -> str:
     return text % {"when": when, "doctor": plain(doctor), "place": plain(location.name)}
 
 
-def _how_to_change(about: Subject, visit: Appointment, at: datetime) -> tuple[str, ...]:
+def _how_to_change(about: Details, visit: Appointment, at: datetime) -> tuple[str, ...]:
     """Return how the patient moves or cancels the visit, and until when."""
     number = {"phone": about.phone}
     if not visit.can_cancel(at):

@@ -31,7 +31,7 @@ class WebhookDisabled(MessageKind):
         if webhook is None or user is None:
             return None
         with translation.override(first_supported(user.language)):
-            return _letter(webhook).to(user.email)
+            return _letter(webhook).as_mail(user.email)
 
 
 def _letter(webhook: Webhook) -> Letter:

@@ -127,18 +127,20 @@ def with_alternatives(
     """Find, for each visit, other slots that any patient can book at the instant.
 
     First slots of the same doctor, from the visit's start on and then before it; then slots of
-    doctors who share a specialty. All are at sites that the member of staff `user` sees. None lies
-    in `planned_leave`, overlaps another live visit of the patient or what is proposed for one, or
-    is at a location where other visits of the patient reach the limit. No place of a slot is
-    proposed twice: not among these visits or, if it is given, `among` those, nor where a stored
-    `Proposal` for another visit has not run out. The stored proposals of a visit come first. The
-    number of queries does not grow with the visits.
+    doctors who share a specialty. All are at sites that the member of staff `user` sees; at any if
+    `user` is None. None lies in `planned_leave`, overlaps another live visit of the patient or what
+    is proposed for one, or is at a location where other visits of the patient reach the limit. No
+    place of a slot is proposed twice: not among these visits or, if it is given, `among` those, nor
+    where a stored `Proposal` for another visit has not run out. The stored proposals of a visit
+    come first. The number of queries does not grow with the visits.
     """
     visits = list(visits)
     competing: Sequence[Any] = visits if among is None else among
     if not visits or not competing:
         return [AffectedAppointment(visit, []) for visit in visits]
-    slots = Slot.objects.bookable(at).at_sites_of(user)
+    slots = Slot.objects.bookable(at)
+    if user is not None:
+        slots = slots.at_sites_of(user)
     if planned_leave is not None:
         slots = slots.exclude(pk__in=planned_leave.slots(at).values("pk"))
     live = Proposal.objects.live(at).pairs()
