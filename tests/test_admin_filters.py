@@ -15,7 +15,7 @@ from django.db.models import Model, Q
 from django.http import Http404
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts.models import User
+from accounts.models import OutgoingMessage, User
 from accounts.site import ClinicAdminSite
 from appointment.models import Appointment, WorkListItem
 from doctor.models import Schedule, Slot
@@ -86,7 +86,8 @@ def test_our_own_links_to_lists_open_them_and_no_other_is_declared(superuser: Us
         for model in MODELS
         for name in admin.site.get_model_admin(model).link_filters  # type: ignore[attr-defined]
     }
-    assert found == {*declared, (page(Schedule), "doctor__id__exact")}
+    searches = {(page(Schedule), "doctor__id__exact"), (page(OutgoingMessage), "q")}
+    assert found == declared | searches
 
 
 def test_the_link_to_the_visits_of_a_patient_shows_these_only(superuser: User) -> None:
