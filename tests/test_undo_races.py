@@ -188,7 +188,8 @@ def test_no_visit_of_an_erased_person_is_scheduled(end: str) -> None:
     visit = AppointmentFactory()
     getattr(visit, end)(at=visit.starts_at - HOUR if end == "cancel" else visit.starts_at)
     outcomes = undo_beside_erasure(visit)
-    assert outcomes[0] in {"Appointment", "InvalidTransition"}
+    # DoesNotExist, which is answered 404: the erasure ended before the undo read the patient.
+    assert outcomes[0] in {"Appointment", "InvalidTransition", "DoesNotExist"}
     assert outcomes[1] == "NoneType"
     row = copy(visit)
     assert (row.patient, row.status == "scheduled") == (None, False)

@@ -67,7 +67,7 @@ class Session(StreamRequestHandler):
 def port() -> Iterator[int]:
     with ThreadingTCPServer(("127.0.0.1", 0), Session) as server:
         server.daemon_threads = True  # a failed test leaves its connection open
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 
