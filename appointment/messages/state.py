@@ -11,20 +11,20 @@ from accounts.channels import Trouble
 from accounts.messages import PUSH, SMS, MailKind, reason_text
 from accounts.models import OutgoingMessage
 from accounts.models.message import HAS_ENDED
-from appointment.messages.history import CHANGES
+from appointment.messages.history import BOOKED, CANCELED, CHANGES, MOVED, OFFER, REMINDER
 from appointment.models import AppointmentEvent
 from doctor.models import Location
 from extensions.formats import instant_text
 
 NAMES = {
-    "booked": pgettext_lazy("a message", "Booking"),
-    "moved": pgettext_lazy("a message", "Move"),
-    "canceled": pgettext_lazy("a message", "Cancelation"),
-    "reminder": pgettext_lazy("a message", "Reminder"),
+    BOOKED: pgettext_lazy("a message", "Booking"),
+    MOVED: pgettext_lazy("a message", "Move"),
+    CANCELED: pgettext_lazy("a message", "Cancelation"),
+    REMINDER: pgettext_lazy("a message", "Reminder"),
 }
 CHANNELS = {SMS: _("SMS"), PUSH: _("push")}  # a message by mail names no channel
 NAMES_OF_ALL = NAMES | {
-    "offer": pgettext_lazy("a message", "Offer"),
+    OFFER: pgettext_lazy("a message", "Offer"),
     "daysheet": pgettext_lazy("a message", "Day sheet"),
     "webhook_disabled": pgettext_lazy("a message", "Webhook switched off"),
     MailKind.VERIFICATION: pgettext_lazy("a message", "Confirming an address"),
