@@ -70,6 +70,16 @@ def test_the_list_names_kinds_channels_and_reasons_in_words(booked: Any, superus
     assert "no phone number" not in listed
 
 
+def test_the_list_says_that_a_message_of_a_canceled_visit_is_not_sent(
+    booked: Any, superuser: User
+) -> None:
+    booked.cancel(by=booked.patient.user)
+    listed = AdminClient(superuser).get(page(OutgoingMessage)).context["cl"]
+    states = {row.kind: listed.model_admin.state(row) for row in listed.result_list}
+    gone = dict.fromkeys(("booked", "reminder"), "will not be sent")
+    assert states == {**gone, "canceled": "to be sent"}
+
+
 def test_every_kind_and_what_it_is_about_have_words(superuser: User) -> None:
     assert {*kinds()} == {*NAMES_OF_ALL}
     for number, kind in enumerate(kinds().values()):
