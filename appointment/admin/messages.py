@@ -118,6 +118,13 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
         rows = super().get_queryset(request).select_related("user")
         return rows.annotate(overtaken=Q(kind__in=NAMES) & is_overtaken())
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the messages about the visit with the typed number: offers have numbers too."""
+        rows = queryset.filter(kind__in=NAMES) if search_term.strip() else queryset
+        return super().get_search_results(request, rows, search_term)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields; addresses and accounts for those who may view accounts alone."""
         if may_view_accounts(request):

@@ -92,6 +92,8 @@ def test_the_page_of_a_visit_leads_to_its_messages(
     booked: Any, reception: User, superuser: User
 ) -> None:
     link = f"{page(OutgoingMessage)}?q={booked.pk}"
+    for kind in ("offer", "daysheet", "webhook_disabled"):  # of others with the same number
+        OutgoingMessage.objects.create(kind=kind, object_id=booked.pk, location=booked.location_id)
     assert link in AdminClient(reception).get(page(booked, "change")).content.decode()
     listed = AdminClient(reception).get(link).context["cl"].result_list
     assert {row.kind for row in listed} == {"booked", "reminder"}
