@@ -76,8 +76,8 @@ def test_the_lists_of_the_admin_fit_and_wait_for_a_search(visit: Visit, superuse
 def test_a_long_action_does_not_push_a_list_sideways(visit: Visit, superuser: User) -> None:
     make_webhook()
     page = visit(superuser, path_of(Webhook), width=768)
-    cookie = {"name": settings.LANGUAGE_COOKIE_NAME, "value": "es"}
-    page.context.add_cookies([{**cookie, "url": page.url}])
+    name = settings.LANGUAGE_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": "es", "url": page.url}])
     page.reload()
     expect(page.locator(".actions select")).to_contain_text("Enviar de nuevo todos los mensajes")
     assert_fits(page)
