@@ -80,12 +80,12 @@ class EmailChannel(Channel):
 class Mail(EmailMultiAlternatives):
     """A mail whose subject begins on the line of its name: some programs show a fold as a space."""
 
-    def message(self) -> Any:
+    def message(self, **options: Any) -> Any:
         """Return the mail as the server gets it; refuses a subject of two lines."""
-        mail = super().message()
-        charset = "us-ascii" if self.subject.isascii() else "utf-8"
-        subject = Header(self.subject, charset, header_name="Subject")
-        mail.replace_header("Subject", subject.encode())
+        mail = super().message(**options)
+        text = str(self.subject)
+        charset = "us-ascii" if text.isascii() else "utf-8"
+        mail.replace_header("Subject", Header(text, charset, header_name="Subject").encode())
         return mail
 
 
