@@ -44,16 +44,22 @@ def test_each_app_is_translated_into_each_language_of_the_settings(app: str) -> 
 
 
 def test_texts_of_libraries_are_translated_by_them_or_by_us() -> None:
-    for language in translations.languages():
-        known = trans_real.translation(language)._catalog  # type: ignore[attr-defined]
-        for library in LIBRARIES:
-            root = Path(str(import_module(library).__file__)).parent
-            for path in [*root.rglob("*.py"), *root.rglob("*.html")]:
-                if {"tests", "locale"}.isdisjoint(path.parts):
-                    for message in texts_of(path):
-                        name = message.id if isinstance(message.id, str) else message.id[0]
-                        key = f"{message.context}\x04{name}" if message.context else name
-                        assert known.get(key) or known.get((key, 0)), f"{path}: {name!r}"
+    missing = [text for language in translations.languages() for text in texts_missing_in(language)]
+    assert not missing, "\n".join(missing)
+
+
+def texts_missing_in(language: str) -> Iterator[str]:
+    """Yield each text of the libraries that neither they nor we have in the language."""
+    known = trans_real.translation(language)._catalog  # type: ignore[attr-defined]
+    for library in LIBRARIES:
+        root = Path(str(import_module(library).__file__)).parent
+        for path in [*root.rglob("*.py"), *root.rglob("*.html")]:
+            if {"tests", "locale"}.isdisjoint(path.parts):
+                for message in texts_of(path):
+                    name = message.id if isinstance(message.id, str) else message.id[0]
+                    key = f"{message.context}\x04{name}" if message.context else name
+                    if not (known.get(key) or known.get((key, 0))):
+                        yield f"{language}: {path.relative_to(root.parent)}: {name!r}"
 
 
 def texts_of(path: Path) -> Any:

@@ -2,7 +2,9 @@
 
 from contextlib import suppress
 from email.errors import MessageError
+from email.header import Header
 from smtplib import SMTPDataError, SMTPRecipientsRefused
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -75,11 +77,23 @@ class EmailChannel(Channel):
             raise NotSent(Trouble.SERVER_AWAY, _named(error)) from error
 
 
-def _mail_of(message: Message) -> EmailMultiAlternatives:
+class Mail(EmailMultiAlternatives):
+    """A mail whose subject begins on the line of its name: some programs show a fold as a space."""
+
+    def message(self, **options: Any) -> Any:
+        """Return the mail as the server gets it; refuses a subject of two lines."""
+        mail = super().message(**options)
+        text = str(self.subject)
+        charset = "us-ascii" if text.isascii() else "utf-8"
+        mail.replace_header("Subject", Header(text, charset, header_name="Subject").encode())
+        return mail
+
+
+def _mail_of(message: Message) -> Mail:
     """Return the mail with its Message-ID at the domain of the sender (RFC 5322, 3.6.4)."""
     domain = punycode(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")) or "localhost"
     headers = {**message.headers, "Message-ID": f"<{message.key}@{domain}>"}
-    mail = EmailMultiAlternatives(message.subject, message.text, to=[message.to], headers=headers)
+    mail = Mail(message.subject, message.text, to=[message.to], headers=headers)
     for content, media_type in message.alternatives:
         mail.attach_alternative(content, media_type)
     for name, body, media_type in message.attachments:

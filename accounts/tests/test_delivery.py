@@ -1,6 +1,9 @@
 """A round of mails goes over one connection, and over a new one after a failure."""
 
 import ssl
+from dataclasses import replace
+from email import message_from_bytes
+from email.policy import default
 from smtplib import (
     SMTPAuthenticationError,
     SMTPConnectError,
@@ -148,3 +151,15 @@ def test_a_malformed_name_of_the_server_is_no_fault_of_the_recipient() -> None:
 def test_a_message_id_is_ascii_whatever_the_senders_domain(settings: Any) -> None:
     settings.DEFAULT_FROM_EMAIL = "Clínica <info@clínica.example>"
     assert EmailChannel().send(MESSAGE) == "<k3y@xn--clnica-4va.example>"
+
+
+@pytest.mark.parametrize("subject", ["Canceled: Fri 4 Dec 2026, 12:00, Clínica del Retiro, ", "x "])
+def test_a_subject_of_several_lines_is_read_back_as_it_was(
+    mailoutbox: list[Any], subject: str
+) -> None:
+    subject = (subject * 40).strip()
+    EmailChannel().send(replace(MESSAGE, subject=subject))
+    sent = mailoutbox[0].message().as_bytes()
+    assert message_from_bytes(sent, policy=default)["Subject"] == subject
+    with pytest.raises(NotSent):
+        EmailChannel().send(replace(MESSAGE, subject="one\nBcc: two@example.com"))

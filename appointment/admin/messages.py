@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,7 @@ from accounts.messages import EMAIL, PUSH, SMS, kinds, reason_text
 from accounts.models.message import OutgoingMessage, OutgoingMessageQuerySet
 from accounts.privacy import may_view_accounts, sees_all_sites
 from accounts.requests import signed_in_user
-from appointment.messages.state import NAMES_OF_ALL
+from appointment.messages.state import NAMES, NAMES_OF_ALL, is_overtaken
 from doctor.admin.sites import SiteAdminMixin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
@@ -115,7 +115,15 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
         return None if is_indexed and sees_all_sites(request) else super().most_read(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("user")
+        rows = super().get_queryset(request).select_related("user")
+        return rows.annotate(overtaken=Q(kind__in=NAMES) & is_overtaken())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the messages about the visit with the typed number: offers have numbers too."""
+        rows = queryset.filter(kind__in=NAMES) if search_term.strip() else queryset
+        return super().get_search_results(request, rows, search_term)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields; addresses and accounts for those who may view accounts alone."""
@@ -159,13 +167,15 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
         return str(ABOUT[kind.about if kind else ""] % {"number": row.object_id})
 
     @admin.display(description=_("state"))
-    def state(self, row: OutgoingMessage) -> str:
+    def state(self, row: Any) -> str:
         """Return what became of it."""
         if row.sent_at:
             return str(_("sent"))
         if row.settled_at:
             return str(_("told by telephone"))
-        return str(_("given up") if row.given_up_at else _("to be sent"))
+        if row.given_up_at:
+            return str(_("given up"))
+        return str(_("will not be sent") if row.overtaken else _("to be sent"))
 
     # --- Actions ---
 

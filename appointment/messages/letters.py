@@ -98,7 +98,7 @@ def letter_of(
         if about.dependent:
             heading = gettext("%(name)s's visit takes place after all")
             heading %= {"name": about.dependent}
-        text = gettext("We had told you that it was canceled.")
+        text = gettext("Its cancelation has been taken back.")
         return _standing(about, visit, at, gettext("Booked: %(when)s, %(place)s"), heading, text)
     if not news.is_new:
         return _moved(about, visit, news, at)

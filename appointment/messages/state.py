@@ -60,14 +60,19 @@ def state_text(message: OutgoingMessage, location: Location) -> str:
     return gettext("%(message)s: to be sent %(time)s") % known
 
 
+def is_overtaken() -> Exists:
+    """Return whether a later event of its visit has overtaken a message: it will not be sent."""
+    events = AppointmentEvent.objects.filter(CHANGES, appointment=OuterRef("object_id"))
+    return Exists(events.filter(pk__gt=OuterRef("cause")))
+
+
 def messages_by_visit(visits: Iterable[int]) -> dict[int, list[OutgoingMessage]]:
     """Return the messages about the visits with these keys, oldest first, in one statement.
 
-    One that waits is left out if a later event has overtaken it: it will not be sent.
+    One that waits is left out if a later event has overtaken it.
     """
     found: dict[int, list[OutgoingMessage]] = defaultdict(list)
-    events = AppointmentEvent.objects.filter(CHANGES, appointment=OuterRef("object_id"))
-    stands = HAS_ENDED | ~Exists(events.filter(pk__gt=OuterRef("cause")))
+    stands = HAS_ENDED | ~is_overtaken()
     rows = OutgoingMessage.objects.filter(object_id__in=[*visits], kind__in=NAMES)
     for message in rows.filter(stands).order_by("pk"):
         found[message.object_id or 0].append(message)

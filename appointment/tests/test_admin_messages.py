@@ -70,6 +70,16 @@ def test_the_list_names_kinds_channels_and_reasons_in_words(booked: Any, superus
     assert "no phone number" not in listed
 
 
+def test_the_list_says_that_a_message_of_a_canceled_visit_is_not_sent(
+    booked: Any, superuser: User
+) -> None:
+    booked.cancel(by=booked.patient.user)
+    listed = AdminClient(superuser).get(page(OutgoingMessage)).context["cl"]
+    states = {row.kind: listed.model_admin.state(row) for row in listed.result_list}
+    gone = dict.fromkeys(("booked", "reminder"), "will not be sent")
+    assert states == {**gone, "canceled": "to be sent"}
+
+
 def test_every_kind_and_what_it_is_about_have_words(superuser: User) -> None:
     assert {*kinds()} == {*NAMES_OF_ALL}
     for number, kind in enumerate(kinds().values()):
@@ -82,6 +92,8 @@ def test_the_page_of_a_visit_leads_to_its_messages(
     booked: Any, reception: User, superuser: User
 ) -> None:
     link = f"{page(OutgoingMessage)}?q={booked.pk}"
+    for kind in ("offer", "daysheet", "webhook_disabled"):  # of others with the same number
+        OutgoingMessage.objects.create(kind=kind, object_id=booked.pk, location=booked.location_id)
     assert link in AdminClient(reception).get(page(booked, "change")).content.decode()
     listed = AdminClient(reception).get(link).context["cl"].result_list
     assert {row.kind for row in listed} == {"booked", "reminder"}

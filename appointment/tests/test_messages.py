@@ -191,6 +191,18 @@ def test_an_undone_slip_of_the_clinic_is_no_call_to_who_has_no_address(
     assert not not_told(timezone.now()).exists()
 
 
+def test_an_undone_cancelation_of_the_patient_is_not_called_a_message_of_the_clinic(
+    noon: Any, patient: Patient, staff: Any
+) -> None:
+    patient.user.revise(email_verified_at=noon)
+    story = Story(patient, staff)
+    for step in ("send", "cancel", "undo"):
+        getattr(story, step)()
+    [message] = post()
+    heading, _, text, *_ = str(message.body).splitlines()
+    assert (heading, text) == (BACK, "Its cancelation has been taken back.")
+
+
 def test_what_another_process_is_sending_counts_as_told(
     noon: Any, patient: Patient, staff: Any
 ) -> None:

@@ -1,11 +1,13 @@
 """The admin's own pages, where the desk sends staff: they fit, and staff can type at once."""
 
+from django.conf import settings
 from django.db.models import Model
 from playwright.sync_api import expect
 
 from accounts.models import AuditEvent, User
-from appointment.models import Appointment, AppointmentEvent, WaitlistEntry, WorkListItem
+from appointment.models import Appointment, AppointmentEvent, WaitlistEntry, Webhook, WorkListItem
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from appointment.tests.webhooks import make_webhook
 from doctor.models import Doctor, Schedule, Slot, TimeOff, WeeklyHours
 from doctor.tests.factories import ScheduleFactory, TimeOffFactory, WeeklyHoursFactory, day_ahead
 from patient.models import Patient
@@ -69,6 +71,16 @@ def test_the_lists_of_the_admin_fit_and_wait_for_a_search(visit: Visit, superuse
         assert_fits(page)
         if model in (Appointment, Patient):  # the others are of the same template
             assert_accessible(page)
+
+
+def test_a_long_action_does_not_push_a_list_sideways(visit: Visit, superuser: User) -> None:
+    make_webhook()
+    page = visit(superuser, path_of(Webhook), width=768)
+    name = settings.LANGUAGE_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": "es", "url": page.url}])
+    page.reload()
+    expect(page.locator(".actions select")).to_contain_text("Enviar de nuevo todos los mensajes")
+    assert_fits(page)
 
 
 def test_the_forms_of_the_admin_begin_where_staff_type(visit: Visit, superuser: User) -> None:
