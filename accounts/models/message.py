@@ -408,11 +408,12 @@ class OutgoingMessage(QueuedModel):
     def note_sent(self, receipt: str) -> None:
         """Note that a server has accepted the message; `receipt`: the server's id of it.
 
-        Leaves out characters of the receipt that the database would refuse.
+        Leaves out characters of the receipt that the database would refuse. `due_at` is no longer
+        the end of the lease, but when the message was claimed.
         """
         name = "".join(filter(str.isprintable, receipt))[:200]
         sent = {"sent_at": timezone.now(), "waits": None, "failure": "", "receipt": name}
-        self.claimed().update(**sent)
+        self.claimed().update(due_at=F("tried_at"), **sent)
 
     def note_failure(self, failure: str, next_try: datetime, is_final: bool) -> None:
         """Note why a try failed. `is_final`: give the message up; else try again later."""

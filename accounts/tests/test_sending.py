@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import OperationalError, connection
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.channels import Channel, NotSent, Trouble
@@ -61,6 +62,7 @@ def test_a_message_leaves_once_by_each_chosen_channel(probe: ProbeKind, folder: 
     queue(7)
     assert send_due(timezone.now()) == 3
     assert send_due(timezone.now()) == 0
+    assert not OutgoingMessage.objects.filter(due_at__gt=F("sent_at")).exists(), "shows no lease"
     [sent] = mail.outbox
     receipts = dict(OutgoingMessage.objects.values_list("channel", "receipt"))
     assert receipts.pop(EMAIL) == sent.extra_headers["Message-ID"]

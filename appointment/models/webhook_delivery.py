@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -194,8 +194,8 @@ class WebhookDelivery(QueuedModel):
     # --- Verbs of the sender ---
 
     def note_sent(self, at: datetime) -> bool:
-        """Note that the receiver has accepted it; return what `_note` does."""
-        return self._note(sent_at=at, failure="")
+        """Note that the receiver has accepted it, and no lease; return what `_note` does."""
+        return self._note(sent_at=at, due_at=F("tried_at"), failure="")
 
     def note_failure(self, at: datetime, failure: str, retry_after: timedelta | None) -> bool:
         """Note a failed attempt, and when the next one is due; after the last one, give it up."""

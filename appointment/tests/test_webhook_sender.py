@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.http import http_date
 from standardwebhooks import Webhook as Signer
@@ -229,6 +230,7 @@ def test_a_webhook_that_does_not_answer_delays_no_other_one(
         receiver.reply = answer_last
         assert send_due_webhooks(at) == 5
     assert sorted(each.attempts for each in fresh(slow_ones)) == [0, 0, 1]
+    assert not quick.deliveries.filter(due_at__gt=F("sent_at")).exists(), "shows no lease"
 
 
 def fresh(messages: list[WebhookDelivery]) -> list[WebhookDelivery]:
