@@ -31,7 +31,7 @@ def test_counts_of_two_processes_are_one() -> None:
         "import django; django.setup()\n"
         "from extensions.db.cache import DatabaseCache\n"
         f"cache = DatabaseCache({TABLE!r}, {{}})\n"
-        "print(*(cache.count('both', 3600) for _ in range(50)))"
+        "print(*(cache.count([('both', 3600)])[0] for _ in range(50)))"
     )
     processes = [
         subprocess.Popen(
