@@ -106,14 +106,18 @@ class CallParts(DeskPage):
     def about(self, messages: Iterable[OutgoingMessage]) -> list[Call]:
         """Return each of these messages with what it is about, unless that is erased."""
         messages = list(messages)
-        keys: dict[bool, set[Any]] = {False: set(), True: set()}
-        for message in messages:
-            keys[message.kind == OFFER].add(message.object_id)
-        visits = Appointment.objects.with_names().filter(patient__isnull=False)
+        named = Appointment.objects.with_names().filter(patient__isnull=False)
+        visits: dict[Any, Any] = named.in_bulk(
+            {each.object_id for each in messages if each.kind != OFFER}
+        )
         related = ("slot__location", "slot__doctor", "entry__patient")
-        offers = Offer.objects.select_related(*related)
-        found: Any = {False: visits.in_bulk(keys[False]), True: offers.in_bulk(keys[True])}
-        pairs = [(each, found[each.kind == OFFER].get(each.object_id)) for each in messages]
+        offers: dict[Any, Any] = Offer.objects.select_related(*related).in_bulk(
+            {each.object_id for each in messages if each.kind == OFFER}
+        )
+        pairs = [
+            (each, (offers if each.kind == OFFER else visits).get(each.object_id))
+            for each in messages
+        ]
         owners = _owners(_patient(about) for _, about in pairs if about)
         return [
             Call(message, about, owners.get(_patient(about).user_id))
@@ -122,7 +126,7 @@ class CallParts(DeskPage):
         ]
 
     def context(self, **more: Any) -> dict[str, Any]:
-        """Add the proof of the page, whether the user may act, and open a person's page."""
+        """Add the proof of the page, and whether the user may act and may open a person's page."""
         rights = {
             "may_act": self.user.is_staff_with(CHANGE_MESSAGES),
             "may_open": self.user.is_staff_with(VIEW_PATIENTS),
